@@ -1,0 +1,111 @@
+#pragma once
+// Memory of coroutine frames and channel states, recycled per thread.
+
+#include <array>
+#include <cstddef>
+#include <new>
+
+#include <weir/detail/core/config.hpp>
+#include <weir/detail/core/sync.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+/// Free blocks of the calling thread, one stack per size class of 32 bytes, each bounded. A block
+/// that was allocated on one thread may be freed on another and stays there. Blocks above the
+/// largest class, and those of a full stack, go to and from operator new. Under AddressSanitizer,
+/// or with WEIR_NO_FRAME_POOL defined, all of them do, so that a use after free is seen.
+class frame_pool {
+public:
+    [[nodiscard]] WEIR_NOINLINE static void* allocate(std::size_t size) {
+        if constexpr (enabled) {
+            if (size <= largest) {
+                if (frame_pool* const pool = slot::get_in_leaf()) {
+                    free_stack& s = pool->stacks_[class_of(size)];
+                    if (s.top != nullptr) {
+                        block* const b = s.top;
+                        s.top = b->next;
+                        --s.count;
+                        return b;
+                    }
+                }
+                return ::operator new((class_of(size) + 1) * step);
+            }
+        }
+        return ::operator new(size);
+    }
+
+    WEIR_NOINLINE static void deallocate(void* p, std::size_t size) noexcept {
+        if constexpr (enabled) {
+            if (size <= largest) {
+                frame_pool* pool = slot::get_in_leaf();
+                if (pool == nullptr) pool = create();
+                if (pool != nullptr) {
+                    free_stack& s = pool->stacks_[class_of(size)];
+                    if (s.count < max_bytes / (class_of(size) + 1) / step) {
+                        s.top = ::new (p) block{s.top};
+                        ++s.count;
+                        return;
+                    }
+                }
+                ::operator delete(p);
+                return;
+            }
+        }
+        ::operator delete(p);
+    }
+
+private:
+#if WEIR_ASAN || defined(WEIR_NO_FRAME_POOL) || defined(WEIR_MODEL)
+    static constexpr bool enabled = false;
+#else
+    static constexpr bool enabled = true;
+#endif
+    static constexpr std::size_t step = 32;
+    static constexpr std::size_t largest = 1024;
+    static constexpr std::size_t max_bytes = 256 * 1024;  // in one class; 8 MiB a thread at most
+
+    struct block {
+        block* next;
+    };
+    struct free_stack {
+        block* top = nullptr;
+        std::size_t count = 0;
+    };
+    using slot = sync::thread_slot<frame_pool, struct current_frame_pool>;
+
+    static std::size_t class_of(std::size_t size) noexcept { return (size - 1) / step; }
+
+    // The pool is made by the first free of a thread and given back when the thread ends; frames
+    // that are freed even later, by other thread-locals, find no pool and go to operator delete.
+    WEIR_COLD static frame_pool* create() noexcept {
+        struct holder {
+            bool ended = false;
+            ~holder() {
+                ended = true;
+                frame_pool* const pool = slot::get();
+                slot::set(nullptr);
+                delete pool;
+            }
+        };
+        static thread_local holder at_exit;
+        if (at_exit.ended) return nullptr;
+        auto* const pool = new (std::nothrow) frame_pool;
+        slot::set(pool);
+        return pool;
+    }
+
+    frame_pool() = default;
+    ~frame_pool() {
+        for (std::size_t i = 0; i < stacks_.size(); ++i) {
+            while (block* const b = stacks_[i].top) {
+                stacks_[i].top = b->next;
+                ::operator delete(b);
+            }
+        }
+    }
+
+    std::array<free_stack, largest / step> stacks_{};
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

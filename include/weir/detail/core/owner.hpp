@@ -1,0 +1,292 @@
+#pragma once
+// The mailbox protocol: how a woken operation reaches the task, thread or coroutine that waits.
+//
+// State    mailbox word: `parked` | 0 (about to run, or running) | newest posted node,
+//          each with the bit `abort_bit`
+// Post     under the primitive's lock: unlink the node, record the grant, push it here. Whoever
+//          finds `parked` takes it out of the word and must schedule the owner after unlocking.
+// Turn     the owner's scheduler collects the mailbox into `taken_` and resumes each node in the
+//          order of their posting. Only one thread at a time has the turn.
+// Local    an owner whose scheduler is driven by the posting thread is never resumed elsewhere:
+//          its nodes go straight into `taken_`, without an atomic operation.
+// Cancel   only on the owner's turn, by destroying the awaiter. Its destructor takes the
+//          primitive's lock: still waiting, it unlinks itself; already granted, it retracts the
+//          node and passes the grant on. No other thread holds a pointer to the node by then,
+//          because posting happens under that lock.
+// Ordering each push releases what its waker wrote, each collect acquires it. Parking releases the
+//          owner, with its link `next_owner`, to the push that claims it.
+
+#include <coroutine>
+#include <cstdint>
+#include <utility>
+
+#include <weir/detail/core/ready_ring.hpp>
+#include <weir/detail/core/sync.hpp>
+#include <weir/detail/core/wait_node.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class runtime_core;
+
+/// Brings an owner, whose mailbox was just claimed, to where it runs.
+class scheduler {
+public:
+    /// Any thread; never resumes a weir task inline.
+    virtual void schedule(owner& o) noexcept = 0;
+
+    /// The runtime behind it, with its clock and its sockets; null where an owner has none.
+    virtual runtime_core* runtime() noexcept { return nullptr; }
+
+    /// The next number of the runtime's seeded sequence. Called on an owner's turn.
+    virtual std::uint64_t random() noexcept { return 0; }
+
+protected:
+    ~scheduler() = default;
+};
+
+/// A scheduler whose owners all run on the one thread that drives it.
+class local_scheduler : public scheduler {
+public:
+    /// Owners with something to resume. Its thread only; each owner is in it at most once.
+    ready_ring<owner> ready;
+
+protected:
+    ~local_scheduler() = default;
+};
+
+/// What the calling thread is doing for a runtime, reached through one thread-local pointer.
+struct execution {
+    local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
+    scheduler* pool = nullptr;         // what this thread is a worker of
+    owner* current = nullptr;          // whose turn it is
+
+    /// Null on a thread that is not running tasks.
+    static execution* here() noexcept { return slot::get(); }
+    static execution* here_in_leaf() noexcept { return slot::get_in_leaf(); }
+    static void set(execution* e) noexcept { slot::set(e); }
+
+private:
+    using slot = sync::thread_slot<execution, struct current_execution>;
+};
+
+/// Who waits: a task, or a thread or foreign coroutine that stands in for one.
+class owner {
+public:
+    static constexpr std::uint32_t budget_per_turn = 128;
+    static constexpr std::uint32_t unlimited = UINT32_MAX;
+
+    explicit owner(scheduler& home, bool parked) noexcept
+        : home_(&home), mailbox_(parked ? parked_bit : 0) {}
+    owner(const owner&) = delete;
+    owner& operator=(const owner&) = delete;
+
+    [[nodiscard]] scheduler& home() const noexcept { return *home_; }
+
+    // -- any thread ------------------------------------------------------------------------------
+
+    /// Hands a woken node over. The caller holds the lock of the primitive that the node waited in,
+    /// and schedules the owner that is returned, if any, after giving that lock back.
+    [[nodiscard]] WEIR_NOINLINE static owner* post(wait_node& n) noexcept {
+        owner& o = *n.who;
+        if (execution* const here = execution::here_in_leaf(); here && here->local == o.home_) {
+            o.take(n);
+            o.make_ready(*here->local);
+            return nullptr;
+        }
+        n.state = wait_node::phase::posted;
+        std::uintptr_t seen = o.mailbox_.load(sync::memory_order_relaxed);
+        std::uintptr_t mine = 0;
+        do {
+            n.next = pointer(seen);
+            mine = reinterpret_cast<std::uintptr_t>(&n) | (seen & abort_bit);
+        } while (!o.mailbox_.compare_exchange_weak(seen, mine,
+                                                   sync::memory_order_acq_rel,  // collect; try_park
+                                                   sync::memory_order_relaxed));
+        return (seen & parked_bit) ? &o : nullptr;
+    }
+
+    /// Asks for cancellation on the owner's next turn. True: the caller must schedule the owner.
+    [[nodiscard]] bool post_abort() noexcept {
+        if (execution* const here = execution::here(); here && here->local == home_) {
+            abort_requested_ = true;
+            make_ready(*here->local);
+            return false;
+        }
+        std::uintptr_t seen = mailbox_.load(sync::memory_order_relaxed);
+        while (!mailbox_.compare_exchange_weak(seen, (seen & ~parked_bit) | abort_bit,
+                                               sync::memory_order_acq_rel,  // collect; try_park
+                                               sync::memory_order_relaxed)) {
+        }
+        return (seen & parked_bit) != 0;
+    }
+
+
+    /// Whether somebody has claimed the owner in order to schedule it, or its turn is running.
+    [[nodiscard]] bool claimed() const noexcept {
+        return (mailbox_.load(sync::memory_order_acquire) & parked_bit) == 0;  // from post
+    }
+
+    // -- the owner's turn ------------------------------------------------------------------------
+
+    /// Moves what was posted into the list of nodes to resume. `then_parked`: in the same step the
+    /// next post claims the owner again.
+    void collect(bool then_parked) noexcept {
+        const std::uintptr_t seen = mailbox_.exchange(then_parked ? parked_bit : 0,
+                                                      sync::memory_order_acq_rel);  // from post
+        if (seen & abort_bit) abort_requested_ = true;
+        wait_node* oldest = nullptr;
+        for (wait_node* n = pointer(seen); n != nullptr;) {
+            wait_node* const older = n->next;
+            n->next = oldest;
+            oldest = n;
+            n = older;
+        }
+        while (oldest != nullptr) {
+            wait_node* const newer = oldest->next;
+            take(*oldest);
+            oldest = newer;
+        }
+    }
+
+    /// Gives the turn up if nothing was posted since the last collect.
+    [[nodiscard]] bool try_park() noexcept {
+        std::uintptr_t expected = 0;
+        return mailbox_.compare_exchange_strong(expected, parked_bit,
+                                                sync::memory_order_release,  // to post, then collect
+                                                sync::memory_order_relaxed);
+    }
+
+    /// Takes a granted node out again, wherever it is on its way to its resumption.
+    void retract(wait_node& n) noexcept {
+        if (n.state == wait_node::phase::posted) collect(false);
+        taken_.erase(n);
+        n.state = wait_node::phase::idle;
+    }
+
+    /// The oldest node that was collected, for an owner that is no coroutine; null: none is left.
+    [[nodiscard]] wait_node* pop_taken() noexcept {
+        if (taken_.empty()) return nullptr;
+        wait_node& n = taken_.pop_front();
+        n.state = wait_node::phase::idle;
+        return &n;
+    }
+
+    /// Resumes the nodes that were there when the turn began, oldest first, until `stop`.
+    template <class Stop>
+    void resume_taken(Stop stop) {
+        const bool turn = next_turn_;
+        next_turn_ = !next_turn_;
+        while (!taken_.empty() && taken_.front()->turn == turn) {
+            wait_node& n = taken_.pop_front();
+            n.state = wait_node::phase::idle;
+            drive(std::exchange(n.handle, nullptr));
+            if (stop()) return;
+        }
+    }
+
+    /// Resumes `h` and every coroutine that it hands the turn to.
+    void drive(std::coroutine_handle<> h) {
+        do {
+            h.resume();
+            h = take_transfer();
+        } while (h);
+    }
+
+    /// Lets `h` go on as soon as the running coroutine has suspended: a transfer that costs no
+    /// stack whatever the compiler makes of a tail call.
+    void transfer(std::coroutine_handle<> h) noexcept { next_ = h; }
+    [[nodiscard]] std::coroutine_handle<> take_transfer() noexcept {
+        return std::exchange(next_, nullptr);
+    }
+
+    [[nodiscard]] bool has_taken() const noexcept { return !taken_.empty(); }
+    /// Whether an abort has been asked for, by this turn or from elsewhere.
+    [[nodiscard]] bool abort_requested() const noexcept {
+        return abort_requested_ || (mailbox_.load(sync::memory_order_relaxed) & abort_bit) != 0;
+    }
+
+    /// Puts the owner into its local scheduler's queue unless it is there already.
+    void make_ready(local_scheduler& s) noexcept {
+        if (queued_) return;
+        queued_ = true;
+        s.ready.push(this);
+    }
+    [[nodiscard]] bool is_queued() const noexcept { return queued_; }
+    void begin_turn() noexcept {
+        queued_ = false;
+        budget_ = budget_per_turn;
+    }
+
+    // -- cooperative budget: ready operations that may still complete in this turn ----------------
+
+    [[nodiscard]] bool has_budget() const noexcept { return budget_ != 0; }
+    void spend_budget() noexcept { --budget_; }
+    std::uint32_t exchange_budget(std::uint32_t b) noexcept { return std::exchange(budget_, b); }
+
+    // -- whether code of this turn holds a tracked_mutex, and so must not suspend ------------------
+
+    [[nodiscard]] bool holds_thread_lock() const noexcept { return holds_thread_lock_; }
+    void set_holds_thread_lock(bool holds) noexcept { holds_thread_lock_ = holds; }
+
+    /// Link of the list in which a claimed owner travels to its scheduler.
+    owner* next_owner = nullptr;
+
+private:
+    static constexpr std::uintptr_t parked_bit = 1;
+    static constexpr std::uintptr_t abort_bit = 2;
+    static_assert(alignof(wait_node) > (parked_bit | abort_bit));
+
+    static wait_node* pointer(std::uintptr_t word) noexcept {
+        return reinterpret_cast<wait_node*>(word & ~(parked_bit | abort_bit));
+    }
+
+    void take(wait_node& n) noexcept {
+        n.state = wait_node::phase::taken;
+        n.turn = next_turn_;
+        taken_.push_back(n);
+    }
+
+    scheduler* home_;
+    sync::atomic<std::uintptr_t> mailbox_;
+    wait_list taken_;
+    std::coroutine_handle<> next_;
+    std::uint32_t budget_ = budget_per_turn;
+    bool queued_ = false;
+    bool next_turn_ = false;
+    bool abort_requested_ = false;
+    bool holds_thread_lock_ = false;
+};
+
+/// Owners claimed under a lock, to be scheduled when it has been given back: declared before the
+/// lock's guard, it does so on leaving the scope.
+class wake_list {
+public:
+    wake_list() = default;
+    wake_list(const wake_list&) = delete;
+    wake_list& operator=(const wake_list&) = delete;
+    ~wake_list() { flush(); }
+
+    /// Wakes a node that was taken out of its primitive's list; under that primitive's lock.
+    void wake(wait_node& n) noexcept {
+        if (owner* const o = owner::post(n)) {
+            o->next_owner = nullptr;
+            (last_ ? last_->next_owner : first_) = o;
+            last_ = o;
+        }
+    }
+
+    void flush() noexcept {
+        while (first_ != nullptr) {
+            owner* const o = std::exchange(first_, first_->next_owner);
+            o->home().schedule(*o);
+        }
+        last_ = nullptr;
+    }
+
+private:
+    owner* first_ = nullptr;
+    owner* last_ = nullptr;
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,58 @@
+#pragma once
+// The run queue of one thread: a growing ring of pointers, without atomics.
+
+#include <cstddef>
+#include <memory>
+
+#include <weir/detail/core/config.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+/// First in, first out. Room is made by `reserve` when an owner comes to life, so that a wake never
+/// allocates: no owner is queued twice.
+template <class T>
+class ready_ring {
+public:
+    [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
+    [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
+
+    void push(T* p) noexcept { slots_[tail_++ & mask_] = p; }
+    [[nodiscard]] T* pop() noexcept { return empty() ? nullptr : slots_[head_++ & mask_]; }
+
+    /// Takes out the entry at `index`, counted from the next one to pop; the others keep their order.
+    [[nodiscard]] T* pop_at(std::size_t index) noexcept {
+        T* const p = slots_[(head_ + index) & mask_];
+        for (std::size_t i = index; i > 0; --i)
+            slots_[(head_ + i) & mask_] = slots_[(head_ + i - 1) & mask_];
+        ++head_;
+        return p;
+    }
+
+    /// Makes room for `count` entries in all.
+    void reserve(std::size_t count) {
+        if (count > capacity()) grow(count);
+    }
+
+private:
+    [[nodiscard]] std::size_t capacity() const noexcept { return slots_ ? mask_ + 1 : 0; }
+
+    WEIR_COLD void grow(std::size_t count) {
+        std::size_t wider = capacity() ? capacity() * 2 : 64;
+        while (wider < count) wider *= 2;
+        auto slots = std::make_unique<T*[]>(wider);
+        const std::size_t n = size();
+        for (std::size_t i = 0; i < n; ++i) slots[i] = slots_[(head_ + i) & mask_];
+        slots_ = std::move(slots);
+        mask_ = wider - 1;
+        head_ = 0;
+        tail_ = n;
+    }
+
+    std::unique_ptr<T*[]> slots_;
+    std::size_t mask_ = 0;
+    std::size_t head_ = 0;
+    std::size_t tail_ = 0;
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

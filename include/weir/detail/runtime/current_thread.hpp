@@ -1,0 +1,317 @@
+#pragma once
+// The runtime that runs every task on the one thread that drives it.
+//
+// State: `ready` holds the tasks that have something to resume; `injected_` those that another
+//        thread has claimed (mailbox not parked); `live_` all of them.
+// A wake from the driving thread goes from the primitive straight into `ready`, with no atomic
+// operation; a wake from elsewhere goes through the task's mailbox and `injected_`.
+// A task that ends while another thread has claimed it stays in memory, as a zombie, until that
+// thread's injection arrives; the destructor waits for all of them, so nobody schedules into a
+// runtime that is gone.
+
+#include <coroutine>
+#include <cstdint>
+#include <utility>
+
+#include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/runtime_core.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class current_thread_core final : public runtime_core, public local_scheduler {
+public:
+    explicit current_thread_core(runtime_options options)
+        : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
+    ~current_thread_core() override { shut_down(); }
+
+    // -- any thread ------------------------------------------------------------------------------
+
+    void schedule(owner& o) noexcept override {
+        scoped_lock guard(injection_lock_);
+        inject(o);
+    }
+
+    task_header& make_task(std::coroutine_handle<> root, const task_type& type,
+                           std::source_location site) override {
+        if (is_driven_here()) {
+            ready.reserve(live_count_ + 1);
+            return task_header::construct(root, type, *this, true, next_id(), site);
+        }
+        return task_header::construct(root, type, *this, false, next_shared_id(), site);
+    }
+
+    void start(task_header& t) noexcept override {
+        if (is_driven_here()) {
+            if (closing_) return drop(t);
+            adopt(t);
+            t.make_ready(*this);
+            return;
+        }
+        {
+            scoped_lock guard(injection_lock_);
+            if (!closed_) return inject(t);
+        }
+        drop(t);
+    }
+
+    void timers_changed() noexcept override {
+        if (is_driven_here()) return;  // this thread is awake
+        scoped_lock guard(injection_lock_);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+
+    // -- the driving thread ----------------------------------------------------------------------
+
+    runtime_core* runtime() noexcept override { return this; }
+
+    std::uint64_t random() noexcept override {  // xorshift64, Marsaglia 2003
+        random_ ^= random_ << 13;
+        random_ ^= random_ >> 7;
+        random_ ^= random_ << 17;
+        return random_;
+    }
+
+    void drive(task_header& root) override {
+        if (!wait_for_turn(root)) return;
+        {
+            driving here(*this);
+            while (!root.is_done() && !shutdown_requested()) step();
+        }
+        pass_turn_on();
+        if (!root.is_done()) std::rethrow_exception(fatal());
+    }
+
+    void shut_down() noexcept override {
+        driving here(*this);
+        closing_ = true;
+        sync::spin_wait until_injected;
+        while (drain_injected() || live_ != nullptr || zombies_ != 0) {
+            while (live_ != nullptr) end(*live_);
+            while (owner* const o = ready.pop()) release_if_done(static_cast<task_header&>(*o));
+            if (zombies_ != 0) until_injected.once();
+        }
+        events().shut_down();
+        scoped_lock guard(injection_lock_);
+        closed_ = true;
+    }
+
+private:
+    /// Marks the calling thread as the one that runs this runtime's tasks.
+    class driving {
+    public:
+        explicit driving(current_thread_core& core) noexcept
+            : before_(execution::here()), entered_(exchange_current(&core)) {
+            core.execution_.local = &core;
+            execution::set(&core.execution_);
+        }
+        driving(const driving&) = delete;
+        driving& operator=(const driving&) = delete;
+        ~driving() {
+            execution::set(before_);
+            exchange_current(entered_);
+        }
+
+    private:
+        execution* before_;
+        runtime_core* entered_;
+    };
+
+    [[nodiscard]] bool is_driven_here() const noexcept { return execution::here() == &execution_; }
+
+    void step() {
+        if (--until_events_ == 0) [[unlikely]] {
+            until_events_ = interval(options().event_interval);
+            look_at_events();
+        }
+        if (--until_injected_ == 0) [[unlikely]] {
+            until_injected_ = interval(options().global_queue_interval);
+            drain_injected();
+        }
+        if (owner* const o = ready.pop()) [[likely]]
+            run(static_cast<task_header&>(*o));
+        else if (!drain_injected())
+            sleep();
+    }
+    static std::uint32_t interval(std::uint32_t turns) noexcept { return turns == 0 ? 1 : turns; }
+
+    void run(task_header& t) {
+        if (release_if_done(t)) [[unlikely]]
+            return;
+        execution_.current = &t;
+        if (t.run_turn()) [[unlikely]]
+            end(t);
+        else if (t.has_taken())
+            t.make_ready(*this);
+        execution_.current = nullptr;
+    }
+
+    void look_at_events() noexcept {
+        time().fire();
+        events().poll();
+    }
+
+    void sleep() {
+        if (time().advance_to_next()) return;
+        auto const timeout = time().is_paused() ? std::nullopt : time().until_next();
+        {
+            scoped_lock guard(injection_lock_);
+            if (injected_first_ != nullptr) return;
+            sleeping_ = true;
+        }
+        if (options().on_thread_park) options().on_thread_park();
+        events().park(timeout);
+        if (options().on_thread_unpark) options().on_thread_unpark();
+        {
+            scoped_lock guard(injection_lock_);
+            sleeping_ = false;
+        }
+        time().fire();  // the park has taken the events
+    }
+
+    // -- tasks -----------------------------------------------------------------------------------
+
+    void adopt(task_header& t) noexcept {
+        t.live_prev = nullptr;
+        t.live_next = live_;
+        if (live_ != nullptr) live_->live_prev = &t;
+        live_ = &t;
+        t.adopted = true;
+        ++live_count_;
+    }
+
+    /// Destroys what is left of a task, whether it has ended or not.
+    void end(task_header& t) noexcept {
+        owner* const outer = std::exchange(execution_.current, &t);
+        (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
+        if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+        --live_count_;
+        bool claimed = false;
+        {
+            wake_list wakes;
+            claimed = t.finish(wakes);
+        }
+        forget_name(t);
+        execution_.current = outer;
+        // One reference for each place from which the task will still come up.
+        zombies_ += std::size_t{claimed} + std::size_t{t.is_queued()};
+        if (claimed && t.is_queued()) t.add_reference();
+        if (!claimed && !t.is_queued()) t.release();
+    }
+
+    /// Lets go of a zombie that has come up.
+    bool release_if_done(task_header& t) noexcept {
+        if (!t.is_done()) return false;
+        --zombies_;
+        t.release();
+        return true;
+    }
+
+    /// Ends a task that no thread will ever run.
+    void drop(task_header& t) noexcept {
+        wake_list wakes;
+        static_cast<void>(t.finish(wakes));
+        wakes.flush();
+        t.release();
+    }
+
+    // -- injection -------------------------------------------------------------------------------
+
+    void inject(owner& o) noexcept {  // with the lock held
+        o.next_owner = nullptr;
+        (injected_last_ ? injected_last_->next_owner : injected_first_) = &o;
+        injected_last_ = &o;
+        injected_hint_.store(true, sync::memory_order_relaxed);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+
+    /// Takes in what other threads have sent. True: there was something.
+    bool drain_injected() {
+        if (!injected_hint_.load(sync::memory_order_relaxed)) return false;
+        owner* first = nullptr;
+        {
+            scoped_lock guard(injection_lock_);
+            first = std::exchange(injected_first_, nullptr);
+            injected_last_ = nullptr;
+            injected_hint_.store(false, sync::memory_order_relaxed);
+        }
+        const bool any = first != nullptr;
+        while (first != nullptr) {
+            auto& t = static_cast<task_header&>(*std::exchange(first, first->next_owner));
+            t.collect(true);
+            if (release_if_done(t)) continue;
+            if (!t.adopted) {
+                ready.reserve(live_count_ + 1);
+                adopt(t);
+            }
+            t.make_ready(*this);
+        }
+        return any;
+    }
+
+    // -- several threads in block_on: one drives, the others wait for their root or their turn ----
+
+    /// True: the calling thread drives from now on. False: another one has finished the root.
+    bool wait_for_turn(task_header& root) {
+        {
+            scoped_lock guard(turn_lock_);
+            if (!std::exchange(driven_, true)) return true;
+        }
+        thread_owner self;
+        wait_node done(self), turn(self);
+        done.handle = turn.handle = self.handle();
+        if (!root.add_joiner(done)) return false;
+        bool drives = false;
+        {
+            scoped_lock guard(turn_lock_);
+            drives = !std::exchange(driven_, true);
+            if (!drives) {
+                turn.state = wait_node::phase::waiting;
+                waiting_.push_back(turn);
+            }
+        }
+        if (!drives) {
+            self.wait();
+            scoped_lock guard(turn_lock_);
+            if (turn.state == wait_node::phase::waiting) {
+                waiting_.erase(turn);
+            } else {
+                if (turn.state != wait_node::phase::idle) self.retract(turn);
+                drives = true;
+            }
+        }
+        root.remove_joiner(done);
+        return drives;
+    }
+
+    void pass_turn_on() noexcept {
+        wake_list wakes;
+        scoped_lock guard(turn_lock_);
+        if (waiting_.empty())
+            driven_ = false;
+        else
+            wakes.wake(waiting_.pop_front());
+    }
+
+    execution execution_;
+    task_header* live_ = nullptr;
+    std::size_t live_count_ = 0;
+    std::size_t zombies_ = 0;
+    std::uint32_t until_events_ = 1;
+    std::uint32_t until_injected_ = 1;
+    std::uint64_t random_;
+    bool closing_ = false;
+
+    small_lock injection_lock_;
+    owner* injected_first_ = nullptr;
+    owner* injected_last_ = nullptr;
+    sync::atomic<bool> injected_hint_{false};
+    bool sleeping_ = false;
+    bool closed_ = false;
+
+    small_lock turn_lock_;
+    bool driven_ = false;
+    wait_list waiting_;
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

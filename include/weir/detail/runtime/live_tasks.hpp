@@ -1,0 +1,71 @@
+#pragma once
+// All tasks of a multi-thread runtime that have not ended.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <weir/detail/core/small_lock.hpp>
+#include <weir/detail/core/task_header.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+/// Lists by task id, each behind a lock of its own, so that workers seldom meet.
+class live_tasks {
+public:
+    /// False: the runtime has ended, and takes no more tasks.
+    [[nodiscard]] bool add(task_header& t) noexcept {
+        shard& s = shard_of(t);
+        scoped_lock guard(s.lock);
+        if (s.closed) return false;
+        t.live_prev = nullptr;
+        t.live_next = s.first;
+        if (s.first != nullptr) s.first->live_prev = &t;
+        s.first = &t;
+        return true;
+    }
+    void remove(task_header& t) noexcept {
+        shard& s = shard_of(t);
+        scoped_lock guard(s.lock);
+        (t.live_prev ? t.live_prev->live_next : s.first) = t.live_next;
+        if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+    }
+    void close() noexcept {
+        for (shard& s : shards_) {
+            scoped_lock guard(s.lock);
+            s.closed = true;
+        }
+    }
+    [[nodiscard]] bool empty() const noexcept {
+        for (const shard& s : shards_) {
+            scoped_lock guard(s.lock);
+            if (s.first != nullptr) return false;
+        }
+        return true;
+    }
+    /// Claims a task that is parked: it is the caller's to end. Null: none is.
+    [[nodiscard]] task_header* take_parked() noexcept {
+        for (shard& s : shards_) {
+            scoped_lock guard(s.lock);
+            for (task_header* t = s.first; t != nullptr; t = t->live_next)
+                if (!t->abort_requested() && t->post_abort()) return t;
+        }
+        return nullptr;
+    }
+
+private:
+    struct alignas(cache_line) shard {
+        mutable small_lock lock;
+        bool closed = false;
+        task_header* first = nullptr;
+    };
+
+    shard& shard_of(const task_header& t) noexcept {
+        return shards_[static_cast<std::uint64_t>(t.id()) % shards_.size()];
+    }
+
+    std::array<shard, 16> shards_;
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,346 @@
+#pragma once
+// The runtime whose tasks run on several threads.
+//
+// A task is in at most one place: parked (its mailbox says so), in a queue, in a worker's hands, or
+// claimed by a thread that is about to queue it. Who takes it out of the parked state queues it, and
+// who runs it parks it again or queues it: so a turn is never shared.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/injection_queue.hpp>
+#include <weir/detail/runtime/live_tasks.hpp>
+#include <weir/detail/runtime/parking.hpp>
+#include <weir/detail/runtime/runtime_core.hpp>
+#include <weir/detail/runtime/worker.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class multi_thread_core final : public runtime_core, public scheduler {
+public:
+    explicit multi_thread_core(runtime_options options)
+        : runtime_core(std::move(options)),
+          workers_wanted_(worker_count(this->options())),
+          parking_(events(), time(), workers_wanted_),
+          random_(mixed_seed(this->options().rng_seed)) {
+        for (std::size_t i = 0; i < workers_wanted_; ++i) workers_.emplace_back(*this, i);
+        for (worker& w : workers_) threads_.emplace_back([&w] { w.run(); });
+    }
+    ~multi_thread_core() override { shut_down(); }
+
+    // -- scheduler -------------------------------------------------------------------------------
+
+    void schedule(owner& o) noexcept override {
+        execution* const here = execution::here();
+        if (here != nullptr && here->pool == this) {
+            worker::here()->schedule(o);
+            return;
+        }
+        injected_.push(o, [this] { parking_.wake_one(); });
+    }
+    runtime_core* runtime() noexcept override { return this; }
+    std::uint64_t random() noexcept override {
+        // A lost update only repeats a number.
+        std::uint64_t r = random_.load(sync::memory_order_relaxed);
+        r ^= r << 13;
+        r ^= r >> 7;
+        r ^= r << 17;
+        random_.store(r, sync::memory_order_relaxed);
+        return r;
+    }
+
+    // -- runtime ---------------------------------------------------------------------------------
+
+    task_header& make_task(std::coroutine_handle<> root, const task_type& type,
+                           std::source_location site) override {
+        return task_header::construct(root, type, *this, false, next_shared_id(), site);
+    }
+    void start(task_header& t) noexcept override {
+        if (!live_.add(t)) return drop(t);
+        schedule(t);
+    }
+    void drive(task_header& root) override {
+        thread_owner self;
+        wait_node done(self);
+        done.handle = self.handle();
+        if (root.add_joiner(done)) {
+            self.wait();
+            root.remove_joiner(done);
+        }
+    }
+    void timers_changed() noexcept override { parking_.timers_changed(); }
+
+    void shut_down() noexcept override {
+        if (std::exchange(shut_down_, true)) return;
+        stopping_.store(true, sync::memory_order_release);  // to is_stopping
+        parking_.wake_all();
+        for (sync::thread& t : threads_) t.join();
+        destroy_tasks();
+        events().shut_down();
+    }
+
+    // -- workers ---------------------------------------------------------------------------------
+
+    [[nodiscard]] bool is_stopping() const noexcept {
+        return stopping_.load(sync::memory_order_acquire);  // from shut_down
+    }
+    std::deque<worker>& workers() noexcept { return workers_; }
+    injection_queue& injected() noexcept { return injected_; }
+    parking_lot& parking() noexcept { return parking_; }
+
+    /// Destroys what is left of a task, on its turn.
+    void end(task_header& t) noexcept {
+        live_.remove(t);
+        {
+            wake_list wakes;
+            static_cast<void>(t.finish(wakes));
+        }
+        forget_name(t);
+        t.release();
+    }
+
+private:
+    static std::size_t worker_count(const runtime_options& o) noexcept {
+        if (const char* const text = std::getenv("WEIR_WORKER_THREADS"))
+            if (const unsigned long n = std::strtoul(text, nullptr, 10); n != 0) return n;
+        if (o.worker_threads != 0) return o.worker_threads;
+        return std::max<std::size_t>(sync::thread::hardware_concurrency(), 1);
+    }
+
+    /// Ends a task that will never run: the runtime has ended.
+    void drop(task_header& t) noexcept {
+        wake_list wakes;
+        static_cast<void>(t.finish(wakes));
+        wakes.flush();
+        t.release();
+    }
+
+    /// With no worker left: each task is taken from its queue, or out of its parked state, and
+    /// destroyed; one that another thread has claimed is waited for.
+    void destroy_tasks() noexcept {
+        execution ending;
+        execution* const before = execution::here();
+        runtime_core* const entered = exchange_current(this);
+        execution::set(&ending);
+        live_.close();
+        sync::spin_wait until_arrived;
+        for (;;) {
+            while (task_header* const t = live_.take_parked()) end_in(ending, *t);
+            bool any = false;
+            for (worker& w : workers_) {
+                while (owner* const o = w.take_lifo()) any = true, end_in(ending, static_cast<task_header&>(*o));
+                while (owner* const o = w.queue().pop()) any = true, end_in(ending, static_cast<task_header&>(*o));
+            }
+            for (;;) {
+                work_queue::chain c = injected_.pop(1);
+                if (c.first == nullptr) break;
+                any = true;
+                end_in(ending, static_cast<task_header&>(*c.first));
+            }
+            if (live_.empty()) break;
+            if (!any) until_arrived.once();
+        }
+        execution::set(before);
+        exchange_current(entered);
+    }
+    void end_in(execution& here, task_header& t) noexcept {
+        here.current = &t;
+        end(t);
+        here.current = nullptr;
+    }
+
+    std::size_t workers_wanted_;
+    parking_lot parking_;
+    injection_queue injected_;
+    live_tasks live_;
+    std::deque<worker> workers_;
+    std::vector<sync::thread> threads_;
+    sync::atomic<std::uint64_t> random_;
+    sync::atomic<bool> stopping_{false};
+    bool shut_down_ = false;
+};
+
+// -- worker --------------------------------------------------------------------------------------
+
+inline worker::worker(multi_thread_core& core, std::size_t index) noexcept
+    : core_(&core), index_(index), random_((core.options().rng_seed + index * 0x9E3779B97F4A7C15u) | 1) {
+    execution_.pool = &core;
+}
+
+inline void worker::run() {
+    execution::set(&execution_);
+    runtime_core::exchange_current(core_);
+    slot::set(this);
+    if (core_->options().on_thread_start) core_->options().on_thread_start();
+    while (!core_->is_stopping()) {
+        owner* o = next();
+        if (o == nullptr) o = search();
+        if (o != nullptr) run_turn(*o);
+    }
+    if (core_->options().on_thread_stop) core_->options().on_thread_stop();
+    slot::set(nullptr);
+    runtime_core::exchange_current(nullptr);
+    execution::set(nullptr);
+}
+
+inline void worker::schedule(owner& o) noexcept {
+    owner* to_ring = &o;
+    if (core_->options().lifo_slot) {
+        to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
+        if (to_ring == nullptr) return;
+    }
+    work_queue::chain overflow;
+    queue_.push(*to_ring, overflow);
+    if (overflow.first != nullptr) [[unlikely]]
+        core_->injected().push(overflow);
+    if (core_->parking().sleeping() != 0) core_->parking().wake_one();
+}
+
+inline owner* worker::next() noexcept {
+    if (--until_events_ == 0) [[unlikely]] {
+        until_events_ = std::max<std::uint32_t>(core_->options().event_interval, 1);
+        look_at_events();
+    }
+    if (--until_injected_ == 0) [[unlikely]] {
+        until_injected_ = std::max<std::uint32_t>(core_->options().global_queue_interval, 1);
+        if (owner* const o = take_injected()) return o;
+    }
+    if (lifo_.load(sync::memory_order_relaxed) != nullptr) {
+        if (lifo_runs_ < lifo_limit) {
+            ++lifo_runs_;
+            if (owner* const o = take_lifo()) return o;
+        } else if (!queue_.empty()) {
+            lifo_runs_ = 0;
+            if (owner* const o = queue_.pop()) return o;
+        }
+        lifo_runs_ = 1;
+        if (owner* const o = take_lifo()) return o;
+    }
+    lifo_runs_ = 0;
+    if (owner* const o = queue_.pop()) return o;
+    return take_injected();
+}
+
+/// A share of what is in the injection queue: one to run, the others into the ring.
+inline owner* worker::take_injected() noexcept {
+    injection_queue& injected = core_->injected();
+    const std::size_t there = injected.size_hint();
+    if (there == 0) return nullptr;
+    const std::size_t share = there / core_->workers().size() + 1;
+    const std::size_t room = work_queue::capacity / 2 - std::min<std::size_t>(queue_.size(), work_queue::capacity / 2);
+    work_queue::chain c = injected.pop(std::min(share, room + 1));
+    if (c.first == nullptr) return nullptr;
+    owner* const first = std::exchange(c.first, c.first->next_owner);
+    work_queue::chain overflow;
+    while (c.first != nullptr) {
+        owner* const o = std::exchange(c.first, c.first->next_owner);
+        queue_.push(*o, overflow);
+    }
+    core_->injected().push(overflow);
+    return first;
+}
+
+/// One round over the other workers, from a random one.
+inline owner* worker::steal() noexcept {
+    auto& workers = core_->workers();
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    const std::size_t n = workers.size();
+    const std::size_t start = static_cast<std::size_t>(random_ % n);
+    for (std::size_t k = 0; k < n; ++k) {
+        worker& victim = workers[(start + k) % n];
+        if (&victim != this && victim.queue_.steal_into(queue_) != 0)
+            if (owner* const o = queue_.pop()) return o;
+    }
+    return take_injected();
+}
+
+inline void worker::found_work() noexcept {
+    if (!std::exchange(searching_, false)) return;
+    // The last searcher leaves another one behind if there may be more to find.
+    if (core_->parking().stop_search() && (!queue_.empty() || core_->injected().size_hint() != 0))
+        core_->parking().wake_one();
+}
+
+inline void worker::note_turns() noexcept {
+    auto& workers = core_->workers();
+    for (std::size_t i = 0; i < std::min(seen_turns_.size(), workers.size()); ++i)
+        seen_turns_[i] = workers[i].turns();
+}
+
+/// What sits in the slot of a worker that has been in one turn since note_turns.
+inline owner* worker::steal_stale() noexcept {
+    auto& workers = core_->workers();
+    for (std::size_t i = 0; i < std::min(seen_turns_.size(), workers.size()); ++i)
+        if (i != index_ && workers[i].turns() == seen_turns_[i])
+            if (owner* const o = workers[i].take_lifo()) return o;
+    return nullptr;
+}
+
+/// Looks for work elsewhere, for a short while; then sleeps. Null: look again from the start.
+inline owner* worker::search() {
+    parking_lot& parking = core_->parking();
+    if (!searching_ && !std::exchange(on_watch_, false))
+        searching_ = parking.try_search(core_->workers().size());
+    owner* found = steal();
+    if (found == nullptr && searching_) {
+        note_turns();
+        // A sleeping thread costs a hundred times what a spinning one does to start again.
+        const auto spin_until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+        do {
+            for (int i = 0; i < 64; ++i) sync::spin_pause();
+            found = steal();
+        } while (found == nullptr && std::chrono::steady_clock::now() < spin_until);
+    }
+    if (found == nullptr) found = steal_stale();
+    if (found != nullptr) {
+        found_work();
+        return found;
+    }
+    note_turns();
+    parking.register_asleep(sleeper_, std::exchange(searching_, false));
+    if (!core_->injected().empty_locked() || core_->is_stopping()) {
+        searching_ = parking.stay_awake(sleeper_);
+        return nullptr;
+    }
+    if (core_->options().on_thread_park) core_->options().on_thread_park();
+    searching_ = parking.sleep(sleeper_);
+    on_watch_ = !searching_;
+    if (core_->options().on_thread_unpark) core_->options().on_thread_unpark();
+    core_->time().fire();
+    if (!sleeper_.took_events) core_->events().poll();
+    return nullptr;
+}
+
+inline void worker::run_turn(owner& o) {
+    found_work();
+    turns_.store(turns_.load(sync::memory_order_relaxed) + 1, sync::memory_order_relaxed);
+    auto& t = static_cast<task_header&>(o);
+    execution_.current = &t;
+    t.collect(false);
+    if (t.run_turn()) [[unlikely]] {
+        core_->end(t);
+    } else if (t.has_taken() || !t.try_park()) {
+        work_queue::chain overflow;
+        queue_.push(t, overflow);
+        core_->injected().push(overflow);
+    }
+    execution_.current = nullptr;
+}
+
+inline void worker::look_at_events() noexcept {
+    core_->time().fire();
+    core_->events().poll();
+}
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,64 @@
+#pragma once
+// What can be chosen when a runtime is made.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <random>
+#include <source_location>
+#include <string>
+#include <utility>
+
+#include <weir/detail/core/task_header.hpp>
+
+namespace weir { WEIR_ABI_BEGIN
+
+/// An exception that has left a detached task.
+struct unhandled_exception_info {
+    task_id task;
+    std::string name;  // empty unless the task was given one
+    std::source_location site;
+    std::exception_ptr exception;
+};
+
+/// What becomes of an exception that leaves a detached task.
+class unhandled {
+public:
+    enum policy : unsigned char {
+        ignore,    ///< nothing
+        log,       ///< one line on stderr with the task's name and spawn site; the runtime goes on
+        shutdown,  ///< the runtime ends: block_on throws the exception
+        terminate  ///< std::terminate
+    };
+
+    unhandled(policy p) : policy_(p) {}
+    /// Calls `f` on the thread that ran the task; it must not throw.
+    unhandled(std::function<void(const unhandled_exception_info&)> f)
+        : policy_(ignore), function_(std::move(f)) {}
+
+    [[nodiscard]] policy kind() const noexcept { return policy_; }
+    [[nodiscard]] const auto& function() const noexcept { return function_; }
+
+private:
+    policy policy_;
+    std::function<void(const unhandled_exception_info&)> function_;
+};
+
+/// Every member has a default that needs no thought.
+struct runtime_options {
+    std::size_t worker_threads = 0;  // multi-thread only; 0 = hardware concurrency
+    std::size_t max_blocking_threads = 512;
+    std::chrono::nanoseconds thread_keep_alive = std::chrono::seconds(10);
+    std::string thread_name = "weir";
+    std::function<void()> on_thread_start, on_thread_stop, on_thread_park, on_thread_unpark;
+    std::uint32_t global_queue_interval = 31;  // turns between looks at what other threads sent
+    std::uint32_t event_interval = 61;         // turns between looks at sockets and timers
+    bool lifo_slot = true;
+    std::uint64_t rng_seed = std::random_device{}();  // of the order in which select starts
+    bool start_paused = false;
+    unhandled on_unhandled = unhandled::log;
+};
+
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,153 @@
+#pragma once
+// What the two runtimes have in common, and how spawn finds the current one.
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include <weir/detail/core/task_header.hpp>
+#include <weir/detail/runtime/driver.hpp>
+#include <weir/detail/runtime/options.hpp>
+#include <weir/detail/runtime/time_driver.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class runtime_core : public std::enable_shared_from_this<runtime_core> {
+public:
+    explicit runtime_core(runtime_options options)
+        : options_(std::move(options)), time_(options_.start_paused) {}
+    runtime_core(const runtime_core&) = delete;
+    runtime_core& operator=(const runtime_core&) = delete;
+    virtual ~runtime_core() = default;
+
+    /// Constructs the header of a new task. Any thread.
+    virtual task_header& make_task(std::coroutine_handle<> root, const task_type& type,
+                                   std::source_location site) = 0;
+    /// Starts what make_task made, never inline; drops it at once where the runtime has ended.
+    virtual void start(task_header& t) noexcept = 0;
+    /// Runs tasks on the calling thread until `root` is done.
+    virtual void drive(task_header& root) = 0;
+    /// Stops running tasks and destroys them all.
+    virtual void shut_down() noexcept = 0;
+    /// Lets a thread that sleeps in this runtime look at its timers again. Any thread.
+    virtual void timers_changed() noexcept = 0;
+
+    [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
+    [[nodiscard]] time_driver& time() noexcept { return time_; }
+    [[nodiscard]] driver& events() noexcept { return driver_; }
+
+    void set_name(task_header& t, std::string_view name) {
+        scoped_lock guard(names_lock_);
+        names_.emplace(t.id(), name);
+        t.named = true;
+    }
+
+    /// Applies the policy to an exception that nobody can join.
+    void report_unhandled(const task_header& t, std::exception_ptr e) noexcept;
+
+    /// The runtime whose context the calling thread is in, or null.
+    static runtime_core* current() noexcept { return context::get(); }
+    static runtime_core& current_or_throw() {
+        runtime_core* const r = current();
+        if (r == nullptr)
+            fail<no_runtime_error>(
+                "there is no weir runtime on this thread: call this inside block_on, inside a "
+                "task, or under runtime.enter()");
+        return *r;
+    }
+    static runtime_core* exchange_current(runtime_core* r) noexcept {
+        runtime_core* const before = context::get();
+        context::set(r);
+        return before;
+    }
+
+protected:
+    /// A task has ended: its name is not needed any more.
+    void forget_name(const task_header& t) noexcept {
+        if (!t.named) return;
+        scoped_lock guard(names_lock_);
+        names_.erase(t.id());
+    }
+    [[nodiscard]] bool shutdown_requested() const noexcept { return shutdown_requested_; }
+    [[nodiscard]] const std::exception_ptr& fatal() const noexcept { return fatal_; }
+
+    /// The start of a xorshift sequence, far from those of neighbouring seeds (splitmix64, Vigna).
+    static std::uint64_t mixed_seed(std::uint64_t seed) noexcept {
+        seed += 0x9E3779B97F4A7C15u;
+        seed = (seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9u;
+        seed = (seed ^ (seed >> 27)) * 0x94D049BB133111EBu;
+        seed ^= seed >> 31;
+        return seed != 0 ? seed : 1;
+    }
+
+    /// A fresh task id, from blocks of the process-wide sequence. The caller has exclusive access.
+    task_id next_id() noexcept {
+        if (next_id_ == last_id_) {
+            next_id_ = sequence_.fetch_add(id_block, sync::memory_order_relaxed);
+            last_id_ = next_id_ + id_block;
+        }
+        return task_id{next_id_++};
+    }
+    static task_id next_shared_id() noexcept {
+        return task_id{sequence_.fetch_add(1, sync::memory_order_relaxed)};
+    }
+
+private:
+    using context = sync::thread_slot<runtime_core, struct current_runtime>;
+    static constexpr std::uint64_t id_block = 1024;
+    static inline sync::atomic<std::uint64_t> sequence_{1};
+
+    runtime_options options_;
+    time_driver time_;
+    driver driver_;
+    small_lock names_lock_;
+    std::unordered_map<task_id, std::string> names_;  // of the tasks that were given one
+    std::exception_ptr fatal_;
+    bool shutdown_requested_ = false;
+    std::uint64_t next_id_ = 0;
+    std::uint64_t last_id_ = 0;
+};
+
+inline void runtime_core::report_unhandled(const task_header& t, std::exception_ptr e) noexcept {
+    std::string name;
+    {
+        scoped_lock guard(names_lock_);
+        if (auto const found = names_.find(t.id()); found != names_.end()) name = found->second;
+    }
+    const unhandled& policy = options_.on_unhandled;
+    if (policy.function()) {
+        policy.function()(unhandled_exception_info{t.id(), name, t.site(), e});
+        return;
+    }
+    switch (policy.kind()) {
+        case unhandled::ignore: return;
+        case unhandled::terminate: std::terminate();
+        case unhandled::shutdown:
+            fatal_ = std::move(e);
+            shutdown_requested_ = true;
+            return;
+        case unhandled::log: break;
+    }
+    const char* what = "an exception that is not derived from std::exception";
+    std::string text;
+#if WEIR_EXCEPTIONS
+    try {
+        std::rethrow_exception(e);
+    } catch (const std::exception& error) {
+        text = error.what();
+        what = text.c_str();
+    } catch (...) {
+    }
+#endif
+    std::fprintf(stderr, "weir: unhandled exception in detached task %llu%s%s%s (spawned at %s:%u): %s\n",
+                 static_cast<unsigned long long>(t.id()), name.empty() ? "" : " \"", name.c_str(),
+                 name.empty() ? "" : "\"", t.site().file_name(),
+                 static_cast<unsigned>(t.site().line()), what);
+}
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

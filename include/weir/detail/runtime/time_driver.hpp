@@ -1,0 +1,137 @@
+#pragma once
+// A runtime's clock and its timers.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <weir/detail/core/misuse.hpp>
+#include <weir/detail/core/owner.hpp>
+#include <weir/detail/core/small_lock.hpp>
+#include <weir/detail/runtime/timer_wheel.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+/// A timer that wakes one waiting operation.
+struct wake_timer : timer_entry {
+    wait_node* waiter = nullptr;
+};
+
+/// The wheel behind a lock, and a clock that can be stopped. Times are nanoseconds since the epoch
+/// of the steady clock.
+class time_driver {
+public:
+    explicit time_driver(bool start_paused) : paused_(start_paused), frozen_(steady_now()) {}
+
+    [[nodiscard]] std::int64_t now() const noexcept {
+        scoped_lock guard(lock_);
+        return now_locked();
+    }
+
+    enum class added : std::uint8_t { yes, passed };
+
+    /// Links `n` to be woken at `deadline`, unless that has passed. `is_first`: no other timer is due
+    /// earlier, so that a thread which sleeps in the runtime must look again.
+    [[nodiscard]] added add(wake_timer& timer, wait_node& n, std::int64_t deadline,
+                            bool& is_first) noexcept {
+        scoped_lock guard(lock_);
+        const std::int64_t now = now_locked();
+        if (deadline <= now) return added::passed;
+        const std::optional<std::int64_t> before = wheel_.next_expiry();
+        timer.waiter = &n;
+        n.state = wait_node::phase::waiting;
+        wheel_.insert(timer, deadline, now);
+        is_first = !before || deadline < *before;
+        return added::yes;
+    }
+
+    /// Abandons a timer, on its owner's turn: unlinks it, or takes back the wake.
+    void remove(wake_timer& timer, wait_node& n) noexcept {
+        scoped_lock guard(lock_);
+        if (n.state == wait_node::phase::waiting) {
+            wheel_.erase(timer);
+            n.state = wait_node::phase::idle;
+        } else if (n.state != wait_node::phase::idle) {
+            n.who->retract(n);
+        }
+    }
+
+    /// Wakes everything that is due. True: something was.
+    bool fire() noexcept {
+        wake_list wakes;
+        scoped_lock guard(lock_);
+        if (wheel_.empty()) return false;
+        return fire_locked(wakes);
+    }
+
+    /// How long until fire() has something to do; none: there is no timer.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> until_next() const noexcept {
+        scoped_lock guard(lock_);
+        const std::optional<std::int64_t> next = wheel_.next_expiry();
+        if (!next) return std::nullopt;
+        const std::int64_t now = now_locked();
+        return std::chrono::nanoseconds(*next > now ? *next - now : 0);
+    }
+
+    // -- the stopped clock -----------------------------------------------------------------------
+
+    [[nodiscard]] bool is_paused() const noexcept {
+        scoped_lock guard(lock_);
+        return paused_;
+    }
+    void pause() {
+        scoped_lock guard(lock_);
+        if (paused_) fail<std::logic_error>("weir::clock is paused already: resume() it first");
+        frozen_ = now_locked();
+        paused_ = true;
+    }
+    void resume() {
+        scoped_lock guard(lock_);
+        if (!paused_) fail<std::logic_error>("weir::clock runs already: pause() it first");
+        offset_ = frozen_ - steady_now();
+        paused_ = false;
+    }
+    /// Moves the stopped clock on and fires what is passed.
+    void advance(std::chrono::nanoseconds by) {
+        wake_list wakes;
+        scoped_lock guard(lock_);
+        if (!paused_) fail<std::logic_error>("weir::clock::advance needs a paused clock: pause() it first");
+        frozen_ += by.count();
+        fire_locked(wakes);
+    }
+    /// With the clock stopped and nothing to run: jumps to the next deadline and fires it.
+    bool advance_to_next() noexcept {
+        wake_list wakes;
+        scoped_lock guard(lock_);
+        if (!paused_) return false;
+        const std::optional<std::int64_t> next = wheel_.earliest_deadline();
+        if (!next) return false;
+        if (*next > frozen_) frozen_ = *next;
+        return fire_locked(wakes);
+    }
+
+private:
+    static std::int64_t steady_now() noexcept {
+        return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+    }
+    std::int64_t now_locked() const noexcept { return paused_ ? frozen_ : steady_now() + offset_; }
+
+    bool fire_locked(wake_list& wakes) noexcept {
+        const std::int64_t now = now_locked();
+        bool fired = false;
+        while (timer_entry* const e = paused_ ? wheel_.pop_exact(now) : wheel_.pop_expired(now)) {
+            wakes.wake(*static_cast<wake_timer*>(e)->waiter);
+            fired = true;
+        }
+        return fired;
+    }
+
+    mutable small_lock lock_;
+    timer_wheel wheel_;
+    bool paused_;
+    std::int64_t frozen_;      // the time while paused
+    std::int64_t offset_ = 0;  // of this clock to the steady clock while it runs
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,83 @@
+#pragma once
+// One thread of the multi-thread runtime.
+//
+// Order of work: the LIFO slot at most three times in a row, the own ring, the injection queue
+// (also every `global_queue_interval` turns), then other workers' rings and slots.
+// The slot holds the task that was woken last: in a conversation between two tasks it is the one
+// that has its data in this core's cache. Others may take it, but only when its worker has been in
+// the same turn for a while; so the conversation stays on one core, and a task that waits behind a
+// long turn does not.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <weir/detail/core/task_header.hpp>
+#include <weir/detail/runtime/parking.hpp>
+#include <weir/detail/runtime/work_queue.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class multi_thread_core;
+
+class worker {
+public:
+    worker(multi_thread_core& core, std::size_t index) noexcept;
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    /// The thread's function: runs until the runtime stops.
+    void run();
+
+    /// Queues an owner that was woken, or spawned, by the task that runs here.
+    void schedule(owner& o) noexcept;
+
+    /// The worker that the calling thread is, or null.
+    static worker* here() noexcept { return slot::get(); }
+
+    // -- thieves, and the end of the runtime -------------------------------------------------------
+
+    work_queue& queue() noexcept { return queue_; }
+    [[nodiscard]] owner* take_lifo() noexcept {
+        return lifo_.exchange(nullptr, sync::memory_order_acq_rel);  // from schedule
+    }
+    [[nodiscard]] std::uint32_t turns() const noexcept {
+        return turns_.load(sync::memory_order_relaxed);
+    }
+    sleeper& bed() noexcept { return sleeper_; }
+
+private:
+    using slot = sync::thread_slot<worker, struct current_worker>;
+
+    [[nodiscard]] owner* next() noexcept;
+    [[nodiscard]] owner* search();
+    [[nodiscard]] owner* steal() noexcept;
+    [[nodiscard]] owner* steal_stale() noexcept;
+    [[nodiscard]] owner* take_injected() noexcept;
+    void note_turns() noexcept;
+    void found_work() noexcept;
+    void run_turn(owner& o);
+    void look_at_events() noexcept;
+
+    static constexpr unsigned lifo_limit = 3;
+
+    multi_thread_core* core_;
+    execution execution_;
+    std::size_t index_;
+    std::uint64_t random_;
+    std::uint32_t until_events_ = 1;
+    std::uint32_t until_injected_ = 1;
+    unsigned lifo_runs_ = 0;
+    bool searching_ = false;
+    bool on_watch_ = false;  // got up by itself: a quick look around, no search
+    std::array<std::uint32_t, 16> seen_turns_{};  // of the first workers, when last looked at
+    sleeper sleeper_;
+
+    alignas(cache_line) sync::atomic<owner*> lifo_{nullptr};
+    sync::atomic<std::uint32_t> turns_{0};
+    work_queue queue_;
+};
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,102 @@
+#pragma once
+// From a lazy task to a spawned one: constructs its header and says how it ends.
+
+#include <coroutine>
+#include <exception>
+#include <functional>
+#include <new>
+#include <source_location>
+#include <utility>
+
+#include <weir/detail/runtime/runtime_core.hpp>
+#include <weir/task.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+struct task_access {
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> release(task<T>& t) {
+        if (!t.coroutine_)
+            fail<already_consumed_error>(
+                "this weir::task was awaited, spawned or moved from already: "
+                "call the coroutine function again for another run");
+        return std::exchange(t.coroutine_, {});
+    }
+};
+
+template <class T>
+std::coroutine_handle<task_promise<T>> root_of(task_header& t) noexcept {
+    return std::coroutine_handle<task_promise<T>>::from_address(t.frame());
+}
+
+/// The result of an ended task, which lies where its frame was.
+template <class T>
+result_slot<T>& result_of(task_header& t) noexcept {
+    return *std::launder(static_cast<result_slot<T>*>(t.frame()));
+}
+
+template <class T>
+void finish_task(task_header& t, bool keep_result) noexcept {
+    using outcome = task_header::outcome;
+    auto const root = root_of<T>(t);
+    if (!t.root_finished()) {
+        root.destroy();
+        t.set_outcome(outcome::cancelled);
+        return;
+    }
+    result_slot<T>& result = root.promise().result();
+    if (!keep_result) {
+        if (result.has_exception()) {
+            std::exception_ptr const e = result.stored_exception();
+            root.destroy();
+            t.home().runtime()->report_unhandled(t, e);
+        } else {
+            root.destroy();
+        }
+        return;
+    }
+    auto keep = [&](result_slot<T>&& kept) {
+        root.destroy();
+        ::new (t.frame()) result_slot<T>(std::move(kept));
+    };
+    static_assert(sizeof(result_slot<T>) <= sizeof(task_promise<T>));
+    WEIR_TRY {
+        keep(result_slot<T>(std::move(result)));
+    }
+    WEIR_CATCH_ALL {  // moving the value has thrown: that is the result then
+        if (!t.root_destroyed()) root.destroy();
+        (::new (t.frame()) result_slot<T>)->set_exception(std::current_exception());
+    }
+    t.set_outcome(result_of<T>(t).has_exception() ? outcome::exception : outcome::value);
+}
+
+template <class T>
+void destroy_task_result(task_header& t) noexcept {
+    if (t.result() == task_header::outcome::value || t.result() == task_header::outcome::exception)
+        std::destroy_at(&result_of<T>(t));
+}
+
+template <class T>
+inline constexpr task_type task_type_of{&finish_task<T>, &destroy_task_result<T>};
+
+/// Makes `t` a task of `core`, not started yet; the caller owns one reference.
+template <class T>
+task_header& make_spawned(task<T>& t, runtime_core& core, std::source_location site) {
+    task_header& header = core.make_task(task_access::release(t), task_type_of<T>, site);
+    root_of<T>(header).promise().start_for({}, header);
+    return header;
+}
+
+/// Keeps a callable and its arguments alive as long as the coroutine that it returns.
+template <class R, class F, class... Args>
+task<R> invoke_stored(F f, Args... args) {
+    co_return co_await std::invoke(f, std::move(args)...);
+}
+
+template <class A>
+task<await_result_t<A>> await_stored(A a) {
+    co_return co_await std::move(a);
+}
+
+}  // namespace detail
+WEIR_ABI_END }  // namespace weir

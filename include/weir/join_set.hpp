@@ -1,0 +1,236 @@
+#pragma once
+// join_set: parallel tasks that are joined in the order of their ending, and aborted with the set.
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weir/detail/concurrency/task_set.hpp>
+#include <weir/expected.hpp>
+#include <weir/runtime.hpp>
+#include <weir/spawn.hpp>
+#include <weir/task.hpp>
+
+namespace weir { WEIR_ABI_BEGIN
+
+/// A growing set of spawned tasks that all yield a `T`. They run in parallel and own what they use;
+/// for branches that borrow from the task they belong to, see task_group.
+///
+///     weir::join_set<int> set;
+///     for (int i = 0; i < 10; ++i) set.spawn(work(i));
+///     while (auto ended = co_await set.join_next()) {
+///         if (*ended) use(**ended); else log(ended->error().what());
+///     }
+///
+/// A task stays a member, and its result is kept, until it is joined. A set costs one allocation, a
+/// task one small node beside its frame, a wait nothing.
+/// Lifetime       Destroying the set aborts its tasks; it does not wait for them: see shutdown.
+/// Thread safety  One thread at a time.
+template <class T = void>
+class join_set {
+    static_assert(!std::is_reference_v<T>,
+                  "the tasks of a weir::join_set yield an object or nothing: return a pointer");
+    template <bool WithId>
+    class next_operation;
+    class all_operation;
+
+public:
+    using value_type = T;
+
+    join_set() noexcept = default;
+    join_set(join_set&&) noexcept = default;
+    join_set& operator=(join_set&&) noexcept = default;
+
+    /// Spawns on the current runtime, as weir::spawn.
+    /// Errors  Throws no_runtime_error outside of a runtime.
+    abort_handle spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return add([&] { return weir::spawn(std::move(t), site); });
+    }
+    abort_handle spawn(const spawn_options& options, task<T> t) {
+        return add([&] { return weir::spawn(options, std::move(t)); });
+    }
+    template <detail::spawnable_callable F, class... Args>
+    abort_handle spawn(F f, Args... args) {
+        return add([&] { return weir::spawn(std::move(f), std::move(args)...); });
+    }
+    template <detail::spawnable_callable F, class... Args>
+    abort_handle spawn(const spawn_options& options, F f, Args... args) {
+        return add([&] { return weir::spawn(options, std::move(f), std::move(args)...); });
+    }
+
+    /// Spawns on another runtime: a task, or a callable with its arguments, as weir::spawn.
+    template <class... Args>
+    abort_handle spawn_on(const runtime_handle& runtime, Args... args) {
+        return add([&] { return runtime.spawn(std::move(args)...); });
+    }
+
+    /// Waits until a task has ended; yields std::optional<expected<T, join_error>>, in the order of
+    /// their ending, and nullopt when the set is empty.
+    /// Cancel safety  Safe: a wait that is cancelled takes nothing out of the set.
+    [[nodiscard("co_await it")]] auto join_next() noexcept {
+        return next_operation<false>(state_.get());
+    }
+    /// As join_next; yields std::optional<std::pair<task_id, expected<T, join_error>>>.
+    [[nodiscard("co_await it")]] auto join_next_with_id() noexcept {
+        return next_operation<true>(state_.get());
+    }
+    /// A task that has ended; nullopt if none has, or none is left. Does not count as an operation
+    /// of the task's budget.
+    [[nodiscard]] std::optional<expected<T, join_error>> try_join_next() {
+        if (!state_) return std::nullopt;
+        return outcome_of(state_->try_next());
+    }
+
+    /// Waits for all tasks; yields a std::vector of their values, in the order of their ending, or
+    /// nothing where they are void.
+    /// Cancel safety  Loses the values that it had collected; the tasks stay in the set.
+    /// Errors         Throws the first exception of a task, or task_cancelled for the first that was
+    ///                aborted; the others are aborted then, and the set is empty.
+    [[nodiscard("co_await it")]] auto join_all() { return all_operation(collect(this)); }
+
+    /// Aborts every task. They stay in the set until they are joined.
+    void abort_all() noexcept {
+        if (state_) state_->abort_all();
+    }
+    /// Aborts every task and waits until all of them are destroyed, whatever they leave behind.
+    /// Cancel safety  Safe: the tasks are aborted in any case, and stay in the set.
+    [[nodiscard("co_await it")]] task<> shutdown() { return drain(this); }
+
+    /// Empties the set and lets its tasks go on by themselves, as join_handle::detach.
+    void detach_all() noexcept {
+        if (state_) state_->forget_all();
+    }
+
+    /// How many tasks are running or not joined yet.
+    [[nodiscard]] std::size_t size() const noexcept { return state_ ? state_->size() : 0; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+private:
+    using member_ptr = detail::task_set::member_ptr;
+    using outcome = std::optional<expected<T, join_error>>;
+
+    /// The room for a task is made before it is spawned, so that it is in the set or was never run.
+    template <class Spawn>
+    abort_handle add(Spawn spawn) {
+        if (!state_) state_.reset(new detail::task_set);
+        auto room = std::make_unique<detail::task_set::member>(*state_);
+        join_handle<T> const handle = spawn();
+        state_->add(std::move(room), detail::spawn_access::header_of(handle));
+        return handle.get_abort_handle();
+    }
+
+    static outcome outcome_of(member_ptr m) {
+        if (!m) return std::nullopt;
+        detail::task_header& t = m->task();
+        if (t.result() == detail::task_header::outcome::cancelled)
+            return outcome(std::in_place, unexpect, t.id());
+        auto& slot = detail::result_of<T>(t);
+        if (slot.has_exception())
+            return outcome(std::in_place, unexpect, t.id(), slot.stored_exception());
+        if constexpr (std::is_void_v<T>)
+            return outcome(std::in_place);
+        else
+            return outcome(std::in_place, slot.take());
+    }
+
+    template <class U>
+    struct collected {
+        using type = std::vector<U>;
+    };
+    template <class U>
+        requires std::is_void_v<U>
+    struct collected<U> {
+        using type = void;
+    };
+    using values = typename collected<T>::type;
+    static task<values> collect(join_set* self);
+    static task<> drain(join_set* self);
+
+    struct destroy {
+        void operator()(detail::task_set* s) const noexcept { detail::task_set::destroy(s); }
+    };
+    std::unique_ptr<detail::task_set, destroy> state_;
+};
+
+template <class T>
+template <bool WithId>
+class join_set<T>::next_operation : public detail::awaitable_base {
+public:
+    explicit next_operation(detail::task_set* s) noexcept : set_(s) {}
+
+private:
+    friend struct detail::awaiter_access;
+    static constexpr cancel_safety safety = cancel_safety::safe;
+    static constexpr bool awaitable_as_lvalue = true;
+
+    class awaiter : public detail::task_set::next_awaiter {
+    public:
+        awaiter(next_operation& op, detail::owner& o) noexcept : next_awaiter(op.set_, o) {}
+        auto await_resume() {
+            member_ptr ended = this->take();
+            if constexpr (WithId) {
+                using identified = std::pair<task_id, expected<T, join_error>>;
+                if (!ended) return std::optional<identified>();
+                const task_id id = ended->task().id();
+                return std::optional<identified>(std::in_place, id, *outcome_of(std::move(ended)));
+            } else {
+                return outcome_of(std::move(ended));
+            }
+        }
+    };
+
+    detail::task_set* set_;
+};
+
+template <class T>
+class join_set<T>::all_operation : public detail::awaitable_base {
+public:
+    explicit all_operation(task<values> t) noexcept : collecting_(std::move(t)) {}
+
+private:
+    friend struct detail::awaiter_access;
+    static constexpr cancel_safety safety = cancel_safety::loses_data;
+    static constexpr bool awaitable_as_lvalue = false;
+
+    class awaiter : public detail::native_awaiter_t<task<values>> {
+    public:
+        awaiter(all_operation& op, detail::owner& o)
+            : detail::native_awaiter_t<task<values>>(op.collecting_, o) {}
+    };
+
+    task<values> collecting_;
+};
+
+template <class T>
+auto join_set<T>::collect(join_set* self) -> task<values> {
+    std::exception_ptr failure;
+    detail::stored_result_t<values> all;
+    if constexpr (!std::is_void_v<T>) all.reserve(self->size());
+    while (auto ended = co_await self->join_next()) {
+        if (!*ended) {
+            failure = ended->error().is_cancelled() ? std::make_exception_ptr(task_cancelled())
+                                                    : ended->error().exception();
+            break;
+        }
+        if constexpr (!std::is_void_v<T>) all.push_back(**std::move(ended));
+    }
+    if (failure) {
+        self->state_.reset();
+        std::rethrow_exception(std::move(failure));
+    }
+    if constexpr (!std::is_void_v<T>) co_return all;
+}
+
+template <class T>
+task<> join_set<T>::drain(join_set* self) {
+    self->abort_all();
+    while (auto ended = co_await self->join_next()) {
+    }
+}
+
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,197 @@
+#pragma once
+// The runtimes: what runs tasks.
+
+#include <chrono>
+#include <memory>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weir/detail/core/misuse.hpp>
+#include <weir/detail/runtime/current_thread.hpp>
+#include <weir/detail/runtime/multi_thread.hpp>
+#include <weir/detail/runtime/options.hpp>
+#include <weir/detail/task/spawned.hpp>
+#include <weir/spawn.hpp>
+#include <weir/task.hpp>
+
+namespace weir { WEIR_ABI_BEGIN
+
+namespace detail {
+
+template <class A>
+task<await_result_t<A>> await_referenced(std::remove_reference_t<A>* a) {
+    co_return co_await std::forward<A>(*a);
+}
+
+/// Runs `a` as a task of `core`, on the calling thread, and gives its result back.
+template <awaitable A>
+await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site) {
+    if (execution::here() != nullptr)
+        fail<blocking_in_async_error>(
+            "block_on was called on a thread that runs tasks: use co_await here");
+    using result = await_result_t<A>;
+    auto root = [&] {
+        if constexpr (std::is_same_v<std::remove_cvref_t<A>, task<result>>)
+            return std::move(a);
+        else
+            return await_referenced<A>(std::addressof(a));
+    }();
+    auto handle = spawn_access::spawn_on(core, std::move(root), {}, site);
+    task_header& header = spawn_access::header_of(handle);
+    core.drive(header);
+    return spawn_access::take_result(handle);
+}
+
+}  // namespace detail
+
+/// Puts the calling thread into a runtime's context: `spawn` works, nothing runs. Guards end in the
+/// reverse order of their making, on the thread that made them.
+class [[nodiscard("the context ends with the guard")]] enter_guard {
+public:
+    explicit enter_guard(detail::runtime_core& core) noexcept
+        : core_(&core), before_(detail::runtime_core::exchange_current(&core)) {}
+    enter_guard(const enter_guard&) = delete;
+    enter_guard& operator=(const enter_guard&) = delete;
+    ~enter_guard() { detail::runtime_core::exchange_current(before_); }
+
+private:
+    detail::runtime_core* core_;
+    detail::runtime_core* before_;
+};
+
+/// A cheap copy that spawns onto a runtime from anywhere. May outlive the runtime: a task that is
+/// spawned then is destroyed at once, and joins as cancelled.
+/// Thread safety  Any thread.
+class runtime_handle {
+public:
+    /// The runtime of the calling task, or the one that this thread has entered.
+    static runtime_handle current() {
+        return runtime_handle(detail::runtime_core::current_or_throw().shared_from_this());
+    }
+    [[nodiscard]] static std::optional<runtime_handle> try_current() noexcept {
+        detail::runtime_core* const core = detail::runtime_core::current();
+        if (core == nullptr) return std::nullopt;
+        return runtime_handle(core->shared_from_this());
+    }
+
+    template <class T>
+    join_handle<T> spawn(task<T> t,
+                         std::source_location site = std::source_location::current()) const {
+        return detail::spawn_access::spawn_on(*core_, std::move(t), {}, site);
+    }
+    template <class... Args>
+        requires(sizeof...(Args) != 0)
+    auto spawn(Args... args) const {
+        enter_guard const in(*core_);
+        return weir::spawn(std::move(args)...);
+    }
+    /// As the runtime's block_on.
+    template <awaitable A>
+    await_result_t<A> block_on(A&& a,
+                               std::source_location site = std::source_location::current()) const {
+        return detail::block_on(*core_, std::forward<A>(a), site);
+    }
+    [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+
+    friend bool operator==(const runtime_handle&, const runtime_handle&) = default;
+
+private:
+    friend class current_thread_runtime;
+    friend class multi_thread_runtime;
+    explicit runtime_handle(std::shared_ptr<detail::runtime_core> core) : core_(std::move(core)) {}
+
+    std::shared_ptr<detail::runtime_core> core_;
+};
+
+/// Runs all of its tasks on the thread that is inside `block_on`: no locks are contended, no thread
+/// is started. Several threads may call block_on at once: one drives, and hands over when it leaves.
+///
+///     weir::current_thread_runtime rt;
+///     int const n = rt.block_on(async_main());
+///
+/// Lifetime  The destructor destroys every task where it waits, in this runtime's context.
+class current_thread_runtime {
+public:
+    explicit current_thread_runtime(runtime_options options = {})
+        : core_(std::make_shared<detail::current_thread_core>(std::move(options))) {}
+    current_thread_runtime(const current_thread_runtime&) = delete;
+    current_thread_runtime& operator=(const current_thread_runtime&) = delete;
+    ~current_thread_runtime() { core_->shut_down(); }
+
+    /// Runs `a` to completion, and spawned tasks meanwhile; yields what `co_await a` would, and
+    /// throws what it would.
+    /// Errors  Throws blocking_in_async_error on a thread that runs tasks.
+    template <awaitable A>
+    await_result_t<A> block_on(A&& a, std::source_location site = std::source_location::current()) {
+        return detail::block_on(*core_, std::forward<A>(a), site);
+    }
+
+    /// As weir::spawn, from anywhere. The task runs when some thread is inside block_on.
+    template <class... Args>
+    auto spawn(Args... args) {
+        return handle().spawn(std::move(args)...);
+    }
+
+    [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
+    [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+
+private:
+    std::shared_ptr<detail::current_thread_core> core_;
+};
+
+/// Runs its tasks on several threads of its own, which steal work from each other.
+///
+///     weir::multi_thread_runtime rt;
+///     int const n = rt.block_on(async_main());
+///
+/// A task runs on one thread at a time, and may go on on another one after a co_await. The worker
+/// threads run from construction on, also while nobody is inside block_on.
+/// Lifetime  The destructor waits for the turns that are running, then destroys every task where it
+///           waits, in this runtime's context. It must not run on one of the runtime's own threads.
+class multi_thread_runtime {
+public:
+    explicit multi_thread_runtime(runtime_options options = {})
+        : core_(std::make_shared<detail::multi_thread_core>(std::move(options))) {}
+    multi_thread_runtime(const multi_thread_runtime&) = delete;
+    multi_thread_runtime& operator=(const multi_thread_runtime&) = delete;
+    ~multi_thread_runtime() { core_->shut_down(); }
+
+    /// Runs `a` as a task and blocks the calling thread until it has completed; yields what
+    /// `co_await a` would, and throws what it would.
+    /// Errors  Throws blocking_in_async_error on a thread that runs tasks.
+    template <awaitable A>
+    await_result_t<A> block_on(A&& a, std::source_location site = std::source_location::current()) {
+        return detail::block_on(*core_, std::forward<A>(a), site);
+    }
+
+    /// As weir::spawn, from anywhere.
+    template <class... Args>
+    auto spawn(Args... args) {
+        return handle().spawn(std::move(args)...);
+    }
+
+    [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
+    [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+
+private:
+    std::shared_ptr<detail::multi_thread_core> core_;
+};
+
+/// Runs `a` on a fresh multi_thread_runtime: `int main() { return weir::run(async_main()); }`
+template <awaitable A>
+await_result_t<A> run(A&& a, runtime_options options = {},
+                      std::source_location site = std::source_location::current()) {
+    multi_thread_runtime runtime(std::move(options));
+    return runtime.block_on(std::forward<A>(a), site);
+}
+
+/// Runs `a` on a fresh current_thread_runtime: `int main() { return weir::block_on(async_main()); }`
+template <awaitable A>
+await_result_t<A> block_on(A&& a, runtime_options options = {},
+                           std::source_location site = std::source_location::current()) {
+    current_thread_runtime runtime(std::move(options));
+    return runtime.block_on(std::forward<A>(a), site);
+}
+
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,347 @@
+#pragma once
+// spawn, and the handle by which a task is joined, aborted or let go.
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weir/detail/core/misuse.hpp>
+#include <weir/detail/task/spawned.hpp>
+#include <weir/expected.hpp>
+#include <weir/task.hpp>
+#include <weir/yield.hpp>
+
+namespace weir { WEIR_ABI_BEGIN
+
+namespace detail {
+struct spawn_access;
+}
+
+/// Thrown by `co_await handle` when the task was aborted, or its runtime ended before it did.
+class task_cancelled : public std::exception {
+public:
+    const char* what() const noexcept override { return "the weir task was cancelled"; }
+};
+
+/// Why a task has left no value: it was cancelled, or an exception left it.
+class join_error {
+public:
+    explicit join_error(task_id task, std::exception_ptr e = nullptr) noexcept
+        : task_(task), exception_(std::move(e)) {}
+
+    [[nodiscard]] bool is_cancelled() const noexcept { return exception_ == nullptr; }
+    /// The exception that left the task; null if it was cancelled.
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+    [[nodiscard]] task_id task() const noexcept { return task_; }
+    /// Names the task and, where it has one, the exception's text.
+    [[nodiscard]] std::string what() const;
+
+private:
+    task_id task_;
+    std::exception_ptr exception_;
+};
+
+/// The right to abort a task without the right to join it. A cheap copy; destroying it does nothing.
+/// Thread safety  All members may be called from any thread, also after the task has ended.
+class abort_handle {
+public:
+    abort_handle(const abort_handle& other) noexcept : task_(other.task_) {
+        if (task_) task_->add_reference();
+    }
+    abort_handle(abort_handle&& other) noexcept : task_(std::exchange(other.task_, nullptr)) {}
+    abort_handle& operator=(abort_handle other) noexcept {
+        std::swap(task_, other.task_);
+        return *this;
+    }
+    ~abort_handle() {
+        if (task_) task_->release();
+    }
+
+    /// As join_handle::abort.
+    void abort() const noexcept { task_->abort(); }
+    [[nodiscard]] bool is_finished() const noexcept { return task_->is_done(); }
+    [[nodiscard]] task_id id() const noexcept { return task_->id(); }
+
+private:
+    template <class T>
+    friend class join_handle;
+    explicit abort_handle(detail::task_header& t) noexcept : task_(&t) { t.add_reference(); }
+
+    detail::task_header* task_;
+};
+
+/// Owns the result of a spawned task.
+///
+///     auto h = weir::spawn(work());
+///     int const n = co_await h;                 // rethrows; throws task_cancelled after an abort
+///     auto const r = co_await h.result();       // expected<int, join_error> instead
+///
+/// Cancel safety  Both awaits are safe: a lost `select(h, …)` leaves the handle as it was.
+/// Errors         Awaiting it a second time after it has yielded throws already_consumed_error.
+/// Lifetime       Destroying the handle detaches the task. May outlive the runtime.
+/// Thread safety  One thread at a time; `abort`, `is_finished` and `id` from any.
+template <class T>
+class [[nodiscard("destroying a join_handle detaches the task: say so with .detach()")]] join_handle
+    : public detail::awaitable_base {
+public:
+    join_handle(join_handle&& other) noexcept : task_(std::exchange(other.task_, nullptr)) {}
+    join_handle& operator=(join_handle&& other) noexcept {
+        join_handle(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~join_handle() {
+        if (task_) task_->release();
+    }
+    void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
+
+    /// Waits for the end of the task; yields its value or a join_error, and never throws.
+    [[nodiscard]] auto result() noexcept { return result_operation(*this); }
+
+    /// Asks the task to be destroyed at the `co_await` where it waits or that it reaches next. It
+    /// has no effect on one that has ended; otherwise joining reports cancellation.
+    void abort() noexcept {
+        if (task_) task_->abort();
+    }
+    [[nodiscard]] abort_handle get_abort_handle() const { return abort_handle(valid()); }
+
+    /// Whether the task has ended, with its arguments and locals destroyed.
+    [[nodiscard]] bool is_finished() const { return valid().is_done(); }
+    [[nodiscard]] task_id id() const { return valid().id(); }
+
+    /// Lets the task go on by itself; what it returns is destroyed, an exception that leaves it
+    /// goes to the runtime's `on_unhandled`.
+    void detach() && noexcept { join_handle const let_go(std::move(*this)); }
+
+private:
+    friend struct detail::awaiter_access;
+    friend struct detail::spawn_access;
+
+    explicit join_handle(detail::task_header& t) noexcept : task_(&t) {}
+
+    detail::task_header& valid() const {
+        if (task_ == nullptr)
+            detail::fail<already_consumed_error>(
+                "this join_handle was detached, moved from, or has yielded its result already");
+        return *task_;
+    }
+    /// Of an ended task: its value, by move; throws what it has thrown, or task_cancelled.
+    T take_result() {
+        if (task_->result() == detail::task_header::outcome::cancelled) {
+#if WEIR_EXCEPTIONS
+            throw task_cancelled();
+#else
+            std::terminate();
+#endif
+        }
+        return detail::result_of<T>(*task_).take();
+    }
+
+    static constexpr cancel_safety safety = cancel_safety::safe;
+    static constexpr bool awaitable_as_lvalue = true;
+
+    class wait_for_end : public detail::leaf_awaiter {
+    public:
+        wait_for_end(join_handle& h, detail::owner& o) : leaf_awaiter(o), handle_(&h) { h.valid(); }
+        ~wait_for_end() {
+            if (joining_) handle_->task_->remove_joiner(*this);
+        }
+        bool await_ready() noexcept {
+            if (!who->has_budget() || !handle_->task_->is_done()) return false;
+            who->spend_budget();
+            return true;
+        }
+        WEIR_AWAIT_SUSPEND bool await_suspend(std::coroutine_handle<> h) noexcept {
+            handle = h;
+            joining_ = true;
+            if (!handle_->task_->add_joiner(*this)) yield_granted();
+            return true;
+        }
+
+    protected:
+        detail::task_header& ended() noexcept {
+            joining_ = false;
+            return *handle_->task_;
+        }
+        join_handle* handle_;
+
+    private:
+        bool joining_ = false;
+    };
+
+    class awaiter : public wait_for_end {
+    public:
+        using wait_for_end::wait_for_end;
+        T await_resume() {
+            this->ended();
+            join_handle spent(std::move(*this->handle_));
+            return spent.take_result();
+        }
+    };
+
+    class result_operation : public detail::awaitable_base {
+    public:
+        explicit result_operation(join_handle& h) noexcept : handle_(&h) {}
+
+    private:
+        friend struct detail::awaiter_access;
+        static constexpr cancel_safety safety = cancel_safety::safe;
+        static constexpr bool awaitable_as_lvalue = true;
+
+        class awaiter : public wait_for_end {
+        public:
+            awaiter(result_operation& op, detail::owner& o) : wait_for_end(*op.handle_, o) {}
+            expected<T, join_error> await_resume() {
+                using outcome = detail::task_header::outcome;
+                detail::task_header& t = this->ended();
+                join_handle spent(std::move(*this->handle_));
+                if (t.result() == outcome::cancelled)
+                    return unexpected<join_error>(join_error(t.id()));
+                auto& slot = detail::result_of<T>(t);
+                if (slot.has_exception())
+                    return unexpected<join_error>(join_error(t.id(), slot.stored_exception()));
+                if constexpr (std::is_void_v<T>)
+                    return {};
+                else
+                    return slot.take();
+            }
+        };
+
+        join_handle* handle_;
+    };
+
+    detail::task_header* task_;
+};
+
+/// Names a task in reports and dumps. The place where it is made counts as the spawn site.
+struct spawn_options {
+    std::string_view name{};
+    std::source_location site = std::source_location::current();
+};
+
+namespace detail {
+
+struct spawn_access {
+    template <class T>
+    static join_handle<T> spawn_on(runtime_core& core, task<T> t, std::string_view name,
+                                   std::source_location site) {
+        task_header& header = make_spawned(t, core, site);
+        join_handle<T> handle(header);
+        if (!name.empty()) core.set_name(header, name);
+        core.start(header);
+        return handle;
+    }
+
+    template <class T>
+    static task_header& header_of(const join_handle<T>& h) noexcept {
+        return *h.task_;
+    }
+
+    template <class T>
+    static T take_result(join_handle<T>& h) {
+        return h.take_result();
+    }
+
+    template <class F, class... Args>
+    static auto make_task(F f, Args... args) {
+        using returned = std::invoke_result_t<F&, Args...>;
+        static_assert(awaitable<returned>,
+                      "spawn runs what can be awaited: pass a weir::task, or a callable that returns "
+                      "one when it is called with these arguments");
+        if constexpr (std::is_empty_v<F> && sizeof...(Args) == 0 && is_task<returned>)
+            return std::invoke(f);
+        else
+            return invoke_stored<await_result_t<returned>, F, Args...>(std::move(f),
+                                                                       std::move(args)...);
+    }
+
+    template <class T>
+    static constexpr bool is_task = false;
+};
+template <class T>
+inline constexpr bool spawn_access::is_task<task<T>> = true;
+
+template <class F>
+concept spawnable_callable = !awaitable<F> && !std::is_same_v<F, spawn_options>;
+
+}  // namespace detail
+
+/// Starts a task on the current runtime, to run concurrently with its spawner. Never runs any of it
+/// inside the call, and allocates nothing beyond the task's own frame.
+/// Errors    Throws no_runtime_error outside of a runtime.
+/// Lifetime  The task owns its arguments. The end of the runtime destroys it where it waits.
+template <class T>
+join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+    return detail::spawn_access::spawn_on(detail::runtime_core::current_or_throw(), std::move(t),
+                                          {}, site);
+}
+template <class T>
+join_handle<T> spawn(const spawn_options& options, task<T> t) {
+    return detail::spawn_access::spawn_on(detail::runtime_core::current_or_throw(), std::move(t),
+                                          options.name, options.site);
+}
+
+/// Stores a callable and its arguments in the task, then calls it there: captures of a lambda
+/// coroutine live as long as the task.
+///
+///     weir::spawn([big](int n) -> weir::task<int> { co_return big.at(n); }, 7);
+template <detail::spawnable_callable F>
+auto spawn(F f, std::source_location site = std::source_location::current()) {
+    return spawn(detail::spawn_access::make_task(std::move(f)), site);
+}
+template <detail::spawnable_callable F, class A, class... Args>
+    requires(!std::is_same_v<A, std::source_location>)
+auto spawn(F f, A first, Args... rest) {
+    return spawn(detail::spawn_access::make_task(std::move(f), std::move(first), std::move(rest)...),
+                 std::source_location{});
+}
+template <detail::spawnable_callable F, class... Args>
+auto spawn(const spawn_options& options, F f, Args... args) {
+    return spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...));
+}
+
+namespace this_task {
+
+/// The id of the running task, also in destructors that run while it is destroyed.
+[[nodiscard]] inline std::optional<task_id> try_id() noexcept {
+    detail::execution* const here = detail::execution::here();
+    if (here == nullptr || here->current == nullptr) return std::nullopt;
+    return static_cast<detail::task_header*>(here->current)->id();
+}
+/// As try_id; throws no_runtime_error outside of a task.
+[[nodiscard]] inline task_id id() {
+    auto const found = try_id();
+    if (!found)
+        detail::fail<no_runtime_error>(
+            "this_task::id() was called outside of a task: use try_id() where there may be none");
+    return *found;
+}
+/// Whether an abort of the running task has been asked for; it takes effect at its next suspension.
+[[nodiscard]] inline bool is_cancelled() noexcept {
+    detail::execution* const here = detail::execution::here();
+    return here != nullptr && here->current != nullptr &&
+           here->current->abort_requested();
+}
+
+}  // namespace this_task
+
+inline std::string join_error::what() const {
+    std::string text = "task " + std::to_string(static_cast<std::uint64_t>(task_));
+    if (is_cancelled()) return text + " was cancelled";
+    text += " ended with an exception";
+#if WEIR_EXCEPTIONS
+    try {
+        std::rethrow_exception(exception_);
+    } catch (const std::exception& e) {
+        text += std::string(": ") + e.what();
+    } catch (...) {
+    }
+#endif
+    return text;
+}
+
+WEIR_ABI_END }  // namespace weir

@@ -1,0 +1,67 @@
+#pragma once
+// Letting other tasks run: yield_now, and the cooperative budget.
+//
+// A task that never waits would keep its thread. So each turn of a task has a budget of 128 ready
+// operations; after those, an operation that could complete at once completes on the next turn, as
+// if it had waited. Work that awaits nothing of weir's can take part through consume_budget.
+
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include <weir/detail/core/awaitable.hpp>
+
+namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class yield_operation : public awaitable_base {
+public:
+    explicit yield_operation(bool only_without_budget) noexcept : lenient_(only_without_budget) {}
+
+private:
+    friend struct awaiter_access;
+    static constexpr cancel_safety safety = cancel_safety::safe;
+    static constexpr bool awaitable_as_lvalue = true;
+
+    class awaiter : public leaf_awaiter {
+    public:
+        awaiter(yield_operation& op, owner& o) noexcept : leaf_awaiter(o), lenient_(op.lenient_) {}
+        ~awaiter() {
+            if (is_suspended()) who->retract(*this);
+        }
+        bool await_ready() noexcept {
+            if (!lenient_ || !who->has_budget()) return false;
+            who->spend_budget();
+            return true;
+        }
+        bool await_suspend(std::coroutine_handle<> h) noexcept {
+            handle = h;
+            yield_granted();
+            return true;
+        }
+        void await_resume() const noexcept {}
+
+    private:
+        bool lenient_;
+    };
+
+    bool lenient_;
+};
+
+}  // namespace detail
+
+/// Puts the running task at the back of its runtime's queue, so that others run first.
+/// Cancel safety  Safe.
+[[nodiscard("co_await it")]] inline auto yield_now() noexcept {
+    return detail::yield_operation(false);
+}
+
+namespace this_task {
+
+/// Counts as one ready operation: yields if the task's budget for this turn is used up.
+/// Cancel safety  Safe.
+[[nodiscard("co_await it")]] inline auto consume_budget() noexcept {
+    return detail::yield_operation(true);
+}
+
+}  // namespace this_task
+WEIR_ABI_END }  // namespace weir

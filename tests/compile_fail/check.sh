@@ -1,0 +1,43 @@
+#!/bin/sh
+# check.sh FILE COMPILER [FLAGS...]
+#
+# FILE must not compile, and what the compiler says must match the regex in its first line:
+#     // expect: REGEX
+# A second line `// compilers: gcc12` says that only a compiler with the bug that config.hpp names
+# WEIR_AGGREGATE_TEMPORARIES_BREAK may reject FILE; every other one must accept it.
+# A file ok_*.cpp must compile: the positive control of the files beside it.
+set -eu
+
+file=$1
+shift
+
+has_gcc12_bug() {
+    echo '#include <weir/detail/core/config.hpp>' | "$@" -x c++ -dM -E - |
+        grep -q '^#define WEIR_AGGREGATE_TEMPORARIES_BREAK 1'
+}
+
+must_compile=no
+case $(basename "$file") in ok_*) must_compile=yes ;; esac
+if sed -n 2p "$file" | grep -q '^// compilers: gcc12' && ! has_gcc12_bug "$@"; then
+    must_compile=yes
+fi
+
+if output=$(LC_ALL=C "$@" -fsyntax-only "$file" 2>&1); then
+    [ $must_compile = yes ] && exit 0
+    echo "$file compiled, and must not"
+    exit 1
+fi
+printf '%s\n' "$output"
+if [ $must_compile = yes ]; then
+    echo "$file must compile"
+    exit 1
+fi
+
+expected=$(sed -n '1s|^// expect: ||p' "$file")
+if [ -z "$expected" ]; then
+    echo "$file: the first line must be '// expect: REGEX'"
+    exit 1
+fi
+printf '%s\n' "$output" | grep -Eq -- "$expected" && exit 0
+echo "$file: the compiler said something else than: $expected"
+exit 1

@@ -1,0 +1,4 @@
+// expect: (deleted function|deleted constructor|call to deleted|implicitly-deleted)
+#include <weir/oneshot.hpp>
+
+void copies(weir::oneshot::receiver<int>& rx) { auto copy = rx; }
