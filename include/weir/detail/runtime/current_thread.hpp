@@ -18,7 +18,7 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-class current_thread_core final : public runtime_core, public local_scheduler {
+class current_thread_core : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
         : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
@@ -95,7 +95,7 @@ public:
         closed_ = true;
     }
 
-private:
+protected:  // a simulation chooses for itself who runs next
     /// Marks the calling thread as the one that runs this runtime's tasks.
     class driving {
     public:
@@ -134,11 +134,11 @@ private:
     }
     static std::uint32_t interval(std::uint32_t turns) noexcept { return turns == 0 ? 1 : turns; }
 
-    void run(task_header& t) {
+    void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
         if (release_if_done(t)) [[unlikely]]
             return;
         execution_.current = &t;
-        if (t.run_turn()) [[unlikely]]
+        if (t.run_turn(budget)) [[unlikely]]
             end(t);
         else if (t.has_taken())
             t.make_ready(*this);

@@ -72,6 +72,11 @@ protected:
         scoped_lock guard(names_lock_);
         names_.erase(t.id());
     }
+    [[nodiscard]] std::string name_of(const task_header& t) {
+        scoped_lock guard(names_lock_);
+        auto const found = names_.find(t.id());
+        return found == names_.end() ? std::string() : found->second;
+    }
     [[nodiscard]] bool shutdown_requested() const noexcept { return shutdown_requested_; }
     [[nodiscard]] const std::exception_ptr& fatal() const noexcept { return fatal_; }
 
@@ -113,11 +118,7 @@ private:
 };
 
 inline void runtime_core::report_unhandled(const task_header& t, std::exception_ptr e) noexcept {
-    std::string name;
-    {
-        scoped_lock guard(names_lock_);
-        if (auto const found = names_.find(t.id()); found != names_.end()) name = found->second;
-    }
+    const std::string name = name_of(t);
     const unhandled& policy = options_.on_unhandled;
     if (policy.function()) {
         policy.function()(unhandled_exception_info{t.id(), name, t.site(), e});
