@@ -51,6 +51,7 @@ struct network_connection {
         bool sender_waits = false;  // the other end has found no room
     };
     std::array<end, 2> ends;
+    bool broken = false;  // both ends are to be reset, and nothing is carried any more
 };
 
 class network final : public simulated_network, public std::enable_shared_from_this<network> {
@@ -145,6 +146,7 @@ private:
 };
 
 inline std::size_t network::carry(const connection_ref& c, unsigned side, std::string_view bytes) {
+    if (c->broken) return 0;
     network_connection::end& to = c->ends[1 - side];
     const auto left = std::min<std::uint64_t>(bytes.size(), reset_after_ - carried_);
     bytes = bytes.substr(0, left);
@@ -161,7 +163,7 @@ inline std::size_t network::carry(const connection_ref& c, unsigned side, std::s
         rest -= segment;
     }
     if (carried_ == reset_after_) {
-        has_reset_ = true;
+        has_reset_ = c->broken = true;
         reset_after_ = UINT64_MAX;
         post(event_kind::reset, std::max(to.last_arrival, now()), c, side);
         post(event_kind::reset, std::max(to.last_arrival, now()), c, 1 - side);
