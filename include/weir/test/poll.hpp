@@ -85,9 +85,9 @@ private:
 template <class A>
 polled(A&&) -> polled<A>;
 
-/// Looks at an operation once: its result if it completes without waiting, in an optional (of bool
-/// where there is no result). Otherwise it is cancelled; an lvalue, such as a join handle, can be
-/// looked at again.
+/// Looks at an operation once. Yields an optional of its result, or, where it has none, a bool:
+/// whether it has completed without waiting. One that has not is cancelled; an lvalue, such as a
+/// join handle, can be looked at again.
 template <awaitable A>
 [[nodiscard]] auto poll_once(A&& a) {
     using result = detail::branch_value_t<A>;
