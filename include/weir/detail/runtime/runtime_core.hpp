@@ -40,10 +40,14 @@ public:
     [[nodiscard]] time_driver& time() noexcept { return time_; }
     [[nodiscard]] driver& events() noexcept { return driver_; }
 
-    void set_name(task_header& t, std::string_view name) {
+    /// Where there is no memory for it, the task goes without a name.
+    void set_name(task_header& t, std::string_view name) noexcept {
         scoped_lock guard(names_lock_);
-        names_.emplace(t.id(), name);
-        t.named = true;
+        WEIR_TRY {
+            names_.emplace(t.id(), name);
+            t.named = true;
+        }
+        WEIR_CATCH_ALL {}
     }
 
     /// Applies the policy to an exception that nobody can join.

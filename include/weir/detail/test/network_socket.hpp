@@ -11,8 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -72,7 +72,7 @@ public:
         if (callers_.empty()) return fail(EAGAIN);
         auto fresh = std::make_unique<network_socket>(network_, family_);
         fresh->connection_ = std::move(callers_.front());
-        callers_.pop_front();
+        callers_.erase(callers_.begin());
         fresh->side_ = 1;
         fresh->connected_ = true;
         fresh->name_ = fresh->me().name;
@@ -243,7 +243,7 @@ private:
     std::shared_ptr<network> network_;
     io_source* source_ = nullptr;
     network::connection_ref connection_;
-    std::deque<network::connection_ref> callers_;  // connections that accept has not taken
+    std::vector<network::connection_ref> callers_;  // connections that accept has not taken
     std::vector<option_value> options_;
     net::endpoint name_;
     std::size_t backlog_ = 0;

@@ -42,6 +42,7 @@ public:
     }
 
     void drive(task_header& root) override {
+        turn_holder const mine(*this, root);
         driving here(*this);
         while (!root.is_done() && !shutdown_requested()) {
             if (step()) continue;
