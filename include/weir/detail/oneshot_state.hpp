@@ -52,6 +52,7 @@ public:
             return;
         }
         wake_list wakes;
+        announce(w | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | tx_gone);
     }
@@ -81,8 +82,11 @@ public:
         const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
         return (w & (sent | taken)) == sent;
     }
-    /// The value, if it was sent and not yet taken. Only when settled.
+    /// The value, if it was sent and not yet taken. Only when settled, or woken: a sender that has
+    /// posted the wake may still be about to give the lock back.
     [[nodiscard]] std::optional<T> take() {
+        if (word_.load(sync::memory_order_relaxed) & locked) [[unlikely]]
+            unlock(lock());
         if (!has_value()) return std::nullopt;
         // The sender is gone, so that nobody else writes the word.
         word_.store(word_.load(sync::memory_order_relaxed) | taken, sync::memory_order_relaxed);
@@ -95,6 +99,7 @@ public:
     void close() noexcept {
         const std::uint32_t w = lock();
         wake_list wakes;
+        announce(w | rx_closed);
         if (tx_waiter_ != nullptr) wakes.wake(*std::exchange(tx_waiter_, nullptr));
         unlock(w | rx_closed);
     }
@@ -104,6 +109,7 @@ public:
             w = lock();
             if ((w & tx_gone) == 0) {
                 wake_list wakes;
+                announce(w | rx_gone);
                 if (tx_waiter_ != nullptr) wakes.wake(*std::exchange(tx_waiter_, nullptr));
                 unlock(w | rx_gone);
                 return;
@@ -132,6 +138,7 @@ private:
             return false;
         }
         wake_list wakes;
+        announce(w | sent | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | sent | tx_gone);
         return true;
@@ -153,6 +160,11 @@ private:
             w &= ~locked;
         }
         return w;
+    }
+    /// Shows the flags before a waiter is posted, while the lock stays taken: whoever is resumed
+    /// by that post may look at them before the poster goes on.
+    void announce(std::uint32_t flags) noexcept {
+        word_.store(flags | locked, sync::memory_order_release);  // to is_closed
     }
     void unlock(std::uint32_t flags) noexcept {
         word_.store(flags, sync::memory_order_release);  // to lock and to each acquiring load
