@@ -225,9 +225,9 @@ public:
         s.ready.push(this);
     }
     [[nodiscard]] bool is_queued() const noexcept { return queued_; }
-    void begin_turn() noexcept {
+    void begin_turn(std::uint32_t budget) noexcept {
         queued_ = false;
-        budget_ = budget_per_turn;
+        budget_ = budget;
     }
 
     // -- cooperative budget: ready operations that may still complete in this turn ----------------

@@ -40,10 +40,14 @@ public:
     [[nodiscard]] time_driver& time() noexcept { return time_; }
     [[nodiscard]] driver& events() noexcept { return driver_; }
 
-    void set_name(task_header& t, std::string_view name) {
+    /// Where there is no memory for it, the task goes without a name.
+    void set_name(task_header& t, std::string_view name) noexcept {
         scoped_lock guard(names_lock_);
-        names_.emplace(t.id(), name);
-        t.named = true;
+        WEIR_TRY {
+            names_.emplace(t.id(), name);
+            t.named = true;
+        }
+        WEIR_CATCH_ALL {}
     }
 
     /// Applies the policy to an exception that nobody can join.
@@ -71,6 +75,11 @@ protected:
         if (!t.named) return;
         scoped_lock guard(names_lock_);
         names_.erase(t.id());
+    }
+    [[nodiscard]] std::string name_of(const task_header& t) {
+        scoped_lock guard(names_lock_);
+        auto const found = names_.find(t.id());
+        return found == names_.end() ? std::string() : found->second;
     }
     [[nodiscard]] bool shutdown_requested() const noexcept { return shutdown_requested_; }
     [[nodiscard]] const std::exception_ptr& fatal() const noexcept { return fatal_; }
@@ -113,11 +122,7 @@ private:
 };
 
 inline void runtime_core::report_unhandled(const task_header& t, std::exception_ptr e) noexcept {
-    std::string name;
-    {
-        scoped_lock guard(names_lock_);
-        if (auto const found = names_.find(t.id()); found != names_.end()) name = found->second;
-    }
+    const std::string name = name_of(t);
     const unhandled& policy = options_.on_unhandled;
     if (policy.function()) {
         policy.function()(unhandled_exception_info{t.id(), name, t.site(), e});
