@@ -39,7 +39,8 @@ public:
 private:
     friend struct awaiter_access;
     static constexpr cancel_safety safety = cancel_safety::loses_place;
-    static constexpr bool awaitable_as_lvalue = true;
+    static constexpr bool awaitable_as_lvalue =
+        std::is_lvalue_reference_v<A> || awaiter_access::by_lvalue<std::remove_cvref_t<A>>;
 
     class awaiter : public native_awaiter_t<A> {
     public:
@@ -173,7 +174,7 @@ private:
                                                                : cancel_safety::loses_place;
     static constexpr bool awaitable_as_lvalue = false;
 
-    class awaiter final : public race {
+    class awaiter : public race {
     public:
         using race::race;
     };
