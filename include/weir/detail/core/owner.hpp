@@ -215,6 +215,8 @@ public:
     [[nodiscard]] bool is_queued() const noexcept { return queued_; }
     void begin_turn() noexcept {
         queued_ = false;
+        // Whoever has used the last budget up comes last now: branches take turns in being first.
+        if (budget_ == 0) [[unlikely]] taken_.rotate();
         budget_ = budget_per_turn;
     }
 
