@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <weir/detail/core/inline_turns.hpp>
 #include <weir/detail/core/ready_ring.hpp>
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/wait_node.hpp>
@@ -227,6 +228,8 @@ public:
     [[nodiscard]] bool is_queued() const noexcept { return queued_; }
     void begin_turn(std::uint32_t budget) noexcept {
         queued_ = false;
+        // Whoever has used the last budget up comes last now: branches take turns in being first.
+        if (budget_ == 0) [[unlikely]] taken_.rotate();
         budget_ = budget;
     }
 
@@ -296,14 +299,25 @@ public:
     }
 
     void flush() noexcept {
-        while (first_ != nullptr) {
-            owner* const o = std::exchange(first_, first_->next_owner);
-            o->home().schedule(*o);
-        }
+        if (first_ == nullptr) return;
+        if (first_ == last_)
+            schedule_first();
+        else
+            schedule_several();
         last_ = nullptr;
     }
 
 private:
+    void schedule_first() noexcept {
+        owner* const o = std::exchange(first_, first_->next_owner);
+        o->home().schedule(*o);
+    }
+    WEIR_NOINLINE void schedule_several() noexcept {
+        inline_turns::run_after([this] {
+            while (first_ != nullptr) schedule_first();
+        });
+    }
+
     owner* first_ = nullptr;
     owner* last_ = nullptr;
 };
