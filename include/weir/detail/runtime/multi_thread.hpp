@@ -295,11 +295,11 @@ inline owner* worker::search() {
     if (found == nullptr && searching_) {
         note_turns();
         // A sleeping thread costs a hundred times what a spinning one does to start again.
-        const auto spin_until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+        const auto spin_until = sync::now() + std::chrono::microseconds(50);
         do {
-            for (int i = 0; i < 64; ++i) sync::spin_pause();
+            sync::spin_burst();
             found = steal();
-        } while (found == nullptr && std::chrono::steady_clock::now() < spin_until);
+        } while (found == nullptr && sync::now() < spin_until);
     }
     if (found == nullptr) found = steal_stale();
     if (found != nullptr) {
