@@ -82,14 +82,17 @@ public:
         const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
         return (w & (sent | taken)) == sent;
     }
-    /// The value, if it was sent and not yet taken. Only when settled, or woken: a sender that has
-    /// posted the wake may still be about to give the lock back.
+    /// The value, if it was sent and not yet taken. Only when settled, or after a wake.
     [[nodiscard]] std::optional<T> take() {
-        if (word_.load(sync::memory_order_relaxed) & locked) [[unlikely]]
-            unlock(lock());
-        if (!has_value()) return std::nullopt;
+        std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
+        sync::spin_wait until_unlocked;
+        while (w & locked) {  // who was woken may come before the waker has set its flags
+            until_unlocked.once();
+            w = word_.load(sync::memory_order_acquire);
+        }
+        if ((w & (sent | taken)) != sent) return std::nullopt;
         // The sender is gone, so that nobody else writes the word.
-        word_.store(word_.load(sync::memory_order_relaxed) | taken, sync::memory_order_relaxed);
+        word_.store(w | taken, sync::memory_order_relaxed);
         std::optional<T> v(std::move(value_));
         std::destroy_at(std::addressof(value_));
         return v;

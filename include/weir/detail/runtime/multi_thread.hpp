@@ -306,15 +306,15 @@ inline owner* worker::search() {
     parking_lot& parking = core_->parking();
     if (!searching_ && !std::exchange(on_watch_, false))
         searching_ = parking.try_search(core_->workers().size());
-    time_point now = clock::now();
+    time_point now = sync::now();
     owner* found = steal(now);
     if (found == nullptr && searching_) {
         note_turns();
         // A sleeping thread costs a hundred times what a spinning one does to start again.
         const time_point spin_until = now + std::chrono::microseconds(50);
         do {
-            for (int i = 0; i < 64; ++i) sync::spin_pause();
-            now = clock::now();
+            sync::spin_burst();
+            now = sync::now();
             found = steal(now);
         } while (found == nullptr && now < spin_until);
     }

@@ -136,7 +136,7 @@ public:
 
 private:
     static std::int64_t steady_now() noexcept {
-        return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+        return sync::now().time_since_epoch() / std::chrono::nanoseconds(1);
     }
     std::int64_t now_locked() const noexcept { return paused_ ? frozen_ : steady_now() + offset_; }
 

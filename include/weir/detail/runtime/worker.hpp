@@ -49,8 +49,7 @@ public:
     sleeper& bed() noexcept { return sleeper_; }
 
 private:
-    using clock = std::chrono::steady_clock;
-    using time_point = clock::time_point;
+    using time_point = std::chrono::steady_clock::time_point;
 
     /// What a thief remembers of another worker's ring.
     struct glance {
