@@ -2,6 +2,7 @@
 // The runtimes: what runs tasks.
 
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <source_location>
 #include <type_traits>
@@ -27,7 +28,7 @@ task<await_result_t<A>> await_referenced(std::remove_reference_t<A>* a) {
 /// Runs `a` as a task of `core`, on the calling thread, and gives its result back.
 template <awaitable A>
 await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site) {
-    if (execution::here() != nullptr)
+    if (execution::must_not_block())
         fail<blocking_in_async_error>(
             "block_on was called on a thread that runs tasks: use co_await here");
     using result = await_result_t<A>;
@@ -86,6 +87,16 @@ public:
         enter_guard const in(*core_);
         return weir::spawn(std::move(args)...);
     }
+    /// As weir::spawn_blocking, on this runtime's threads.
+    template <std::invocable F>
+    auto spawn_blocking(F f, std::source_location site = std::source_location::current()) const {
+        return detail::spawn_access::spawn_blocking_on(*core_, std::move(f), {}, site);
+    }
+    template <std::invocable F>
+    auto spawn_blocking(const spawn_options& options, F f) const {
+        return detail::spawn_access::spawn_blocking_on(*core_, std::move(f), options.name,
+                                                       options.site);
+    }
     /// As the runtime's block_on.
     template <awaitable A>
     await_result_t<A> block_on(A&& a,
@@ -132,6 +143,15 @@ public:
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
     }
+    /// As weir::spawn_blocking, from anywhere.
+    template <std::invocable F>
+    auto spawn_blocking(F f, std::source_location site = std::source_location::current()) {
+        return handle().spawn_blocking(std::move(f), site);
+    }
+    template <std::invocable F>
+    auto spawn_blocking(const spawn_options& options, F f) {
+        return handle().spawn_blocking(options, std::move(f));
+    }
 
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
@@ -169,6 +189,15 @@ public:
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
+    }
+    /// As weir::spawn_blocking, from anywhere.
+    template <std::invocable F>
+    auto spawn_blocking(F f, std::source_location site = std::source_location::current()) {
+        return handle().spawn_blocking(std::move(f), site);
+    }
+    template <std::invocable F>
+    auto spawn_blocking(const spawn_options& options, F f) {
+        return handle().spawn_blocking(options, std::move(f));
     }
 
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -60,6 +61,8 @@ public:
         if (std::exchange(sleeping_, false)) events().unpark();
     }
 
+    blocking_pool& blocking() noexcept override { return blocking_; }
+
     // -- the driving thread ----------------------------------------------------------------------
 
     runtime_core* runtime() noexcept override { return this; }
@@ -82,8 +85,19 @@ public:
     }
 
     void shut_down() noexcept override {
+        blocking_.close();
+        destroy_tasks();
+        static_cast<void>(blocking_.join({}));
+    }
+
+private:
+    void destroy_tasks() noexcept {
         driving here(*this);
         closing_ = true;
+        {
+            scoped_lock guard(injection_lock_);
+            closed_ = true;
+        }
         sync::spin_wait until_injected;
         while (drain_injected() || live_ != nullptr || zombies_ != 0) {
             while (live_ != nullptr) end(*live_);
@@ -91,11 +105,8 @@ public:
             if (zombies_ != 0) until_injected.once();
         }
         events().shut_down();
-        scoped_lock guard(injection_lock_);
-        closed_ = true;
     }
 
-private:
     /// Marks the calling thread as the one that runs this runtime's tasks.
     class driving {
     public:
@@ -311,6 +322,8 @@ private:
     small_lock turn_lock_;
     bool driven_ = false;
     wait_list waiting_;
+
+    blocking_pool blocking_{*this};
 };
 
 }  // namespace detail

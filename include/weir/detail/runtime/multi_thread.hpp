@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/injection_queue.hpp>
 #include <weir/detail/runtime/live_tasks.hpp>
 #include <weir/detail/runtime/parking.hpp>
@@ -77,14 +78,17 @@ public:
         }
     }
     void timers_changed() noexcept override { parking_.timers_changed(); }
+    blocking_pool& blocking() noexcept override { return blocking_; }
 
     void shut_down() noexcept override {
         if (std::exchange(shut_down_, true)) return;
+        blocking_.close();
         stopping_.store(true, sync::memory_order_release);  // to is_stopping
         parking_.wake_all();
         for (sync::thread& t : threads_) t.join();
         destroy_tasks();
         events().shut_down();
+        static_cast<void>(blocking_.join({}));
     }
 
     // -- workers ---------------------------------------------------------------------------------
@@ -166,6 +170,7 @@ private:
     sync::atomic<std::uint64_t> random_;
     sync::atomic<bool> stopping_{false};
     bool shut_down_ = false;
+    blocking_pool blocking_{*this};
 };
 
 // -- worker --------------------------------------------------------------------------------------

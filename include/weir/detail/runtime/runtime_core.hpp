@@ -1,6 +1,8 @@
 #pragma once
 // What the two runtimes have in common, and how spawn finds the current one.
 
+#include <pthread.h>
+
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -12,9 +14,12 @@
 #include <weir/detail/core/task_header.hpp>
 #include <weir/detail/runtime/driver.hpp>
 #include <weir/detail/runtime/options.hpp>
+#include <weir/detail/runtime/thread_group.hpp>
 #include <weir/detail/runtime/time_driver.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class blocking_pool;
 
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
@@ -35,6 +40,22 @@ public:
     virtual void shut_down() noexcept = 0;
     /// Lets a thread that sleeps in this runtime look at its timers again. Any thread.
     virtual void timers_changed() noexcept = 0;
+    /// Where this runtime's blocking functions run.
+    virtual blocking_pool& blocking() noexcept = 0;
+
+    /// Starts a thread of this runtime, in its context, that calls `body`. Any thread.
+    template <class Body>
+    void launch(thread_group& group, Body body) {
+        group.launch([self = shared_from_this(), run = std::move(body)]() mutable {
+            // The system keeps fifteen characters.
+            ::pthread_setname_np(::pthread_self(), self->options().thread_name.substr(0, 15).c_str());
+            exchange_current(self.get());
+            if (self->options().on_thread_start) self->options().on_thread_start();
+            run();
+            if (self->options().on_thread_stop) self->options().on_thread_stop();
+            exchange_current(nullptr);
+        });
+    }
 
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
     [[nodiscard]] time_driver& time() noexcept { return time_; }
@@ -44,6 +65,17 @@ public:
         scoped_lock guard(names_lock_);
         names_.emplace(t.id(), name);
         t.named = true;
+    }
+
+    /// A task has ended: its name is not needed any more.
+    void forget_name(const task_header& t) noexcept {
+        if (!t.named) return;
+        scoped_lock guard(names_lock_);
+        names_.erase(t.id());
+    }
+
+    static task_id next_shared_id() noexcept {
+        return task_id{sequence_.fetch_add(1, sync::memory_order_relaxed)};
     }
 
     /// Applies the policy to an exception that nobody can join.
@@ -66,12 +98,6 @@ public:
     }
 
 protected:
-    /// A task has ended: its name is not needed any more.
-    void forget_name(const task_header& t) noexcept {
-        if (!t.named) return;
-        scoped_lock guard(names_lock_);
-        names_.erase(t.id());
-    }
     [[nodiscard]] bool shutdown_requested() const noexcept { return shutdown_requested_; }
     [[nodiscard]] const std::exception_ptr& fatal() const noexcept { return fatal_; }
 
@@ -91,9 +117,6 @@ protected:
             last_id_ = next_id_ + id_block;
         }
         return task_id{next_id_++};
-    }
-    static task_id next_shared_id() noexcept {
-        return task_id{sequence_.fetch_add(1, sync::memory_order_relaxed)};
     }
 
 private:
