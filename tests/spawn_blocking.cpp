@@ -320,7 +320,7 @@ TEST_SUITE("spawn_blocking") {
 
     TEST_CASE_TEMPLATE("an exception of a detached function is reported with its name", R,
                        WEIR_RUNTIMES) {
-        gate reported(0);
+        gate detached(0), reported(0);
         std::string name;
         weir::runtime_options o;
         o.on_unhandled = weir::unhandled([&](const weir::unhandled_exception_info& info) {
@@ -330,7 +330,11 @@ TEST_SUITE("spawn_blocking") {
         R rt(o);
         weir::spawn_options named;
         named.name = "reader";
-        rt.spawn_blocking(named, [] { throw std::runtime_error("lost"); }).detach();
+        rt.spawn_blocking(named, [&] {
+              CHECK(pass(detached));
+              throw std::runtime_error("lost");
+          }).detach();
+        detached.release();
         CHECK(pass(reported));
         CHECK(name == "reader");
     }
