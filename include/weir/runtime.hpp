@@ -41,7 +41,18 @@ await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site)
     auto handle = spawn_access::spawn_on(core, std::move(root), {}, site);
     task_header& header = spawn_access::header_of(handle);
     core.drive(header);
+    if (header.result() == task_header::outcome::cancelled)
+        if (std::exception_ptr const e = core.fatal()) std::rethrow_exception(e);
     return spawn_access::take_result(handle);
+}
+
+/// For destructors.
+inline void end_runtime(runtime_core& core) noexcept {
+    if (core.runs_here())
+        fail<blocking_in_async_error>(
+            "a runtime was destroyed on one of its own threads, which it would wait for: call "
+            "shutdown_background() first");
+    core.shut_down({}, nullptr);
 }
 
 }  // namespace detail
@@ -128,7 +139,7 @@ public:
         : core_(std::make_shared<detail::current_thread_core>(std::move(options))) {}
     current_thread_runtime(const current_thread_runtime&) = delete;
     current_thread_runtime& operator=(const current_thread_runtime&) = delete;
-    ~current_thread_runtime() { core_->shut_down(); }
+    ~current_thread_runtime() { detail::end_runtime(*core_); }
 
     /// Runs `a` to completion, and spawned tasks meanwhile; yields what `co_await a` would, and
     /// throws what it would.
@@ -172,10 +183,12 @@ private:
 class multi_thread_runtime {
 public:
     explicit multi_thread_runtime(runtime_options options = {})
-        : core_(std::make_shared<detail::multi_thread_core>(std::move(options))) {}
+        : core_(std::make_shared<detail::multi_thread_core>(std::move(options))) {
+        core_->begin();
+    }
     multi_thread_runtime(const multi_thread_runtime&) = delete;
     multi_thread_runtime& operator=(const multi_thread_runtime&) = delete;
-    ~multi_thread_runtime() { core_->shut_down(); }
+    ~multi_thread_runtime() { detail::end_runtime(*core_); }
 
     /// Runs `a` as a task and blocks the calling thread until it has completed; yields what
     /// `co_await a` would, and throws what it would.

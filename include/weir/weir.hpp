@@ -2,6 +2,7 @@
 // Everything.
 
 #include <weir/barrier.hpp>
+#include <weir/block_in_place.hpp>
 #include <weir/broadcast.hpp>
 #include <weir/bytes.hpp>
 #include <weir/cancellation_token.hpp>

@@ -5,8 +5,7 @@
 // and reported like any other task. Threads are made when a job finds none idle, up to a limit;
 // beyond it jobs queue. A thread that has had nothing to do for a while ends.
 //
-// State    queue_ holds the jobs that have not been started, idle_ the threads that wait for one, the
-//          last to become idle first, so that those that are not needed run out of time.
+// State    queue_ holds the jobs that have not been started, running_ those that have.
 // Turn     of a job: the thread that has taken it from the queue. Its mailbox is never parked, so
 //          that an abort claims nothing; it is seen when the job is about to start.
 // Clock    a job holds the runtime's stopped clock from its spawn to its end.
@@ -18,6 +17,7 @@
 
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/task_header.hpp>
+#include <weir/detail/runtime/idle_threads.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 #include <weir/detail/runtime/thread_group.hpp>
 
@@ -45,7 +45,7 @@ public:
             if (!is_closed) {
                 core_->time().hold();
                 queue_.push_back(t);
-                needs_thread = !call_idle_thread() && threads_ < core_->options().max_blocking_threads;
+                needs_thread = !idle_.call_one() && threads_ < core_->options().max_blocking_threads;
                 if (needs_thread) ++threads_;
             }
         }
@@ -62,7 +62,7 @@ public:
             scoped_lock guard(mutex_);
             closed_ = true;
             std::swap(waiting, queue_);
-            while (call_idle_thread()) {
+            while (idle_.call_one()) {
             }
         }
         while (task_header* const t = waiting.pop_front()) {
@@ -72,6 +72,13 @@ public:
     }
     /// Waits for the jobs that were started. False: at the deadline some were still running.
     [[nodiscard]] bool join(thread_group::deadline until) noexcept { return group_.join(until); }
+    /// Names those that are running.
+    void report_running(shutdown_report& report) {
+        scoped_lock guard(mutex_);
+        for (task_header* t = running_.first; t != nullptr; t = t->live_next)
+            report.still_running.push_back(core_->describe(*t, task_kind::blocking));
+    }
+    void abandon() noexcept { group_.abandon(); }
 
 private:
     struct job_list {
@@ -102,24 +109,9 @@ private:
             return at != nullptr;
         }
     };
-    struct idle_thread {
-        sync::parker parker;
-        idle_thread* next = nullptr;
-        bool called = false;
-    };
 
     void schedule(owner&) noexcept override {}  // a job is never parked
     runtime_core* runtime() noexcept override { return core_; }
-
-    /// With the lock held. False: no thread is idle.
-    bool call_idle_thread() noexcept {
-        idle_thread* const t = idle_;
-        if (t == nullptr) return false;
-        idle_ = t->next;
-        t->called = true;
-        t->parker.unpark();
-        return true;
-    }
 
     void add_thread(task_header& t) {
         WEIR_TRY {
@@ -151,40 +143,18 @@ private:
 
     /// The next job for the calling thread; null: the thread is to end.
     task_header* next() noexcept {
-        idle_thread self;
-        const auto keep_alive = core_->options().thread_keep_alive;
         scoped_lock guard(mutex_);
         for (;;) {
             if (task_header* const t = queue_.pop_front()) {
                 running_.push_back(*t);
                 return t;
             }
-            if (closed_ || !wait_as_idle(self, keep_alive)) {
+            if (closed_ || !idle_.wait(mutex_, core_->options().thread_keep_alive)) {
                 --threads_;
                 return nullptr;
             }
         }
     }
-    /// With the lock held. False: nobody has called for as long as an idle thread is kept.
-    bool wait_as_idle(idle_thread& self, std::chrono::nanoseconds keep_alive) noexcept {
-        self.called = false;
-        self.next = idle_;
-        idle_ = &self;
-        const auto since = std::chrono::steady_clock::now();
-        for (;;) {
-            const auto left = keep_alive - (std::chrono::steady_clock::now() - since);
-            if (left <= left.zero()) break;
-            mutex_.unlock();
-            self.parker.park_for(left);
-            mutex_.lock();
-            if (self.called) return true;
-        }
-        idle_thread** at = &idle_;
-        while (*at != &self) at = &(*at)->next;
-        *at = self.next;
-        return false;
-    }
-
     void run(task_header& t) noexcept {
         execution here;
         here.current = &t;
@@ -222,7 +192,7 @@ private:
     sync::mutex mutex_;
     job_list queue_;
     job_list running_;
-    idle_thread* idle_ = nullptr;
+    idle_threads idle_;
     std::size_t threads_ = 0;
     bool closed_ = false;
     thread_group group_;

@@ -23,7 +23,7 @@ class current_thread_core final : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
         : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
-    ~current_thread_core() override { shut_down(); }
+    ~current_thread_core() override { shut_down({}, nullptr); }
 
     // -- any thread ------------------------------------------------------------------------------
 
@@ -78,16 +78,28 @@ public:
         if (!wait_for_turn(root)) return;
         {
             driving here(*this);
-            while (!root.is_done() && !shutdown_requested()) step();
+            while (!root.is_done() && !stopping_.load(sync::memory_order_relaxed)) step();
+            if (!root.is_done()) destroy_tasks();
         }
         pass_turn_on();
-        if (!root.is_done()) std::rethrow_exception(fatal());
     }
 
-    void shut_down() noexcept override {
+    void stop() noexcept override {
         blocking_.close();
+        stopping_.store(true, sync::memory_order_relaxed);
+        scoped_lock guard(injection_lock_);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+
+    bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
+        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        stop();
+        take_last_turn();
         destroy_tasks();
-        static_cast<void>(blocking_.join({}));
+        if (blocking_.join(until)) return true;
+        if (report != nullptr) blocking_.report_running(*report);
+        blocking_.abandon();
+        return false;
     }
 
 private:
@@ -167,6 +179,7 @@ private:
         {
             scoped_lock guard(injection_lock_);
             if (injected_first_ != nullptr) return;
+            if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
         if (options().on_thread_park) options().on_thread_park();
@@ -297,10 +310,26 @@ private:
     void pass_turn_on() noexcept {
         wake_list wakes;
         scoped_lock guard(turn_lock_);
-        if (waiting_.empty())
+        if (last_ != nullptr)
+            wakes.wake(*std::exchange(last_, nullptr));
+        else if (waiting_.empty())
             driven_ = false;
         else
             wakes.wake(waiting_.pop_front());
+    }
+
+    /// After the stop: waits until nobody drives, and keeps it so.
+    void take_last_turn() noexcept {
+        thread_owner self;
+        wait_node turn(self);
+        turn.handle = self.handle();
+        {
+            scoped_lock guard(turn_lock_);
+            if (!std::exchange(driven_, true)) return;
+            turn.state = wait_node::phase::waiting;
+            last_ = &turn;
+        }
+        self.wait();
     }
 
     execution execution_;
@@ -322,6 +351,10 @@ private:
     small_lock turn_lock_;
     bool driven_ = false;
     wait_list waiting_;
+    wait_node* last_ = nullptr;  // who ends the runtime
+
+    sync::atomic<bool> stopping_{false};
+    sync::atomic<bool> shut_down_{false};
 
     blocking_pool blocking_{*this};
 };
