@@ -62,10 +62,16 @@ struct execution {
     local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
     scheduler* pool = nullptr;         // what this thread is a worker of
     owner* current = nullptr;          // whose turn it is
+    bool may_block = false;            // for a function that was given a thread to block
 
     /// Null on a thread that is not running tasks.
     static execution* here() noexcept { return slot::get(); }
     static execution* here_in_leaf() noexcept { return slot::get_in_leaf(); }
+    /// Whether the calling thread runs tasks, which blocking it would stop.
+    static bool must_not_block() noexcept {
+        execution* const e = here();
+        return e != nullptr && !e->may_block;
+    }
     static void set(execution* e) noexcept { slot::set(e); }
 
 private:

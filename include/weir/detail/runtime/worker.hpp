@@ -1,5 +1,5 @@
 #pragma once
-// One thread of the multi-thread runtime.
+// One worker of the multi-thread runtime: a thread's worth of running tasks.
 //
 // Order of work: the LIFO slot at most three times in a row, the own ring, the injection queue
 // (also every `global_queue_interval` turns), then other workers' rings and slots.
@@ -31,8 +31,35 @@ public:
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
-    /// The thread's function: runs until the runtime stops.
+    /// Runs tasks on the calling thread, which has taken the worker: until the runtime stops, or
+    /// another thread has got the worker.
     void run();
+
+    /// What a thread has to remember while it runs a worker.
+    struct tenure {
+        bool lost = false;     // another thread has the worker: end the turn without it
+        execution without_it;  // what the thread is then
+    };
+
+    // -- a thread that is about to block in a turn, and the one that takes its worker over ----------
+
+    /// The worker that the calling thread runs, or null.
+    static worker* here() noexcept {
+        execution* const e = execution::here();
+        return e != nullptr && e->pool != nullptr ? static_cast<worker*>(e) : nullptr;
+    }
+    /// Whether the calling thread is in a turn of this worker.
+    [[nodiscard]] bool in_turn() const noexcept {
+        return execution::here() == this && current != nullptr;
+    }
+    /// Puts the worker on offer; the caller touches it no more, until it has taken it back.
+    [[nodiscard]] tenure& lend() noexcept;
+    /// False: another thread has the worker. It may have had it, and have put it on offer again.
+    [[nodiscard]] bool take_back(tenure& mine, owner& running) noexcept;
+    /// Takes the worker, if it is on offer.
+    [[nodiscard]] bool take() noexcept {
+        return on_offer_.exchange(false, sync::memory_order_acq_rel);  // from lend, and from the last one
+    }
 
     /// Queues an owner that was woken, or spawned, by the task that runs here.
     void schedule(owner& o) noexcept;
@@ -65,7 +92,7 @@ private:
     [[nodiscard]] owner* take_injected() noexcept;
     void note_turns() noexcept;
     void found_work() noexcept;
-    void run_turn(owner& o);
+    void run_turn(owner& o, const tenure& mine);
     void look_at_events() noexcept;
 
     static constexpr unsigned lifo_limit = 3;
@@ -82,6 +109,8 @@ private:
     std::array<std::uint32_t, 16> seen_turns_{};  // of the first workers, when last looked at
     std::array<glance, 16> glances_{};            // likewise
     sleeper sleeper_;
+    tenure* tenure_ = nullptr;  // of the thread that has the worker
+    sync::atomic<bool> on_offer_{true};
 
     alignas(cache_line) sync::atomic<owner*> lifo_{nullptr};
     sync::atomic<std::uint32_t> turns_{0};
