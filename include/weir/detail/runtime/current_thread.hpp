@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -22,7 +23,7 @@ class current_thread_core : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
         : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
-    ~current_thread_core() override { shut_down(); }
+    ~current_thread_core() override { shut_down({}, nullptr); }
 
     // -- any thread ------------------------------------------------------------------------------
 
@@ -60,6 +61,8 @@ public:
         if (std::exchange(sleeping_, false)) events().unpark();
     }
 
+    blocking_pool& blocking() noexcept override { return blocking_; }
+
     // -- the driving thread ----------------------------------------------------------------------
 
     runtime_core* runtime() noexcept override { return this; }
@@ -76,14 +79,40 @@ public:
         turn_holder const mine(*this, root);
         {
             driving here(*this);
-            while (!root.is_done() && !shutdown_requested()) step();
+            while (!root.is_done() && !is_stopping()) step();
+            if (!root.is_done()) destroy_tasks();
         }
-        if (!root.is_done()) std::rethrow_exception(fatal());
     }
 
-    void shut_down() noexcept override {
+    void stop() noexcept override {
+        blocking_.close();
+        stopping_.store(true, sync::memory_order_relaxed);
+        scoped_lock guard(injection_lock_);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+
+    bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
+        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        stop();
+        take_last_turn();
+        destroy_tasks();
+        if (blocking_.join(until)) return true;
+        if (report != nullptr) blocking_.report_running(*report);
+        blocking_.abandon();
+        return false;
+    }
+
+protected:  // a simulation chooses for itself who runs next
+    [[nodiscard]] bool is_stopping() const noexcept {
+        return stopping_.load(sync::memory_order_relaxed);
+    }
+    void destroy_tasks() noexcept {
         driving here(*this);
         closing_ = true;
+        {
+            scoped_lock guard(injection_lock_);
+            closed_ = true;
+        }
         sync::spin_wait until_injected;
         while (drain_injected() || live_ != nullptr || zombies_ != 0) {
             while (live_ != nullptr) end(*live_);
@@ -91,11 +120,8 @@ public:
             if (zombies_ != 0) until_injected.once();
         }
         events().shut_down();
-        scoped_lock guard(injection_lock_);
-        closed_ = true;
     }
 
-protected:  // a simulation chooses for itself who runs next
     /// Marks the calling thread as the one that runs this runtime's tasks.
     class driving {
     public:
@@ -156,6 +182,7 @@ protected:  // a simulation chooses for itself who runs next
         {
             scoped_lock guard(injection_lock_);
             if (injected_first_ != nullptr) return;
+            if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
         if (options().on_thread_park) options().on_thread_park();
@@ -326,10 +353,26 @@ protected:  // a simulation chooses for itself who runs next
     void pass_turn_on() noexcept {
         wake_list wakes;
         scoped_lock guard(turn_lock_);
-        if (waiting_.empty())
+        if (last_ != nullptr)
+            wakes.wake(*std::exchange(last_, nullptr));
+        else if (waiting_.empty())
             driven_ = false;
         else
             wakes.wake(waiting_.pop_front());
+    }
+
+    /// After the stop: waits until nobody drives, and keeps it so.
+    void take_last_turn() noexcept {
+        thread_owner self;
+        wait_node turn(self);
+        turn.handle = self.handle();
+        {
+            scoped_lock guard(turn_lock_);
+            if (!std::exchange(driven_, true)) return;
+            turn.state = wait_node::phase::waiting;
+            last_ = &turn;
+        }
+        self.wait();
     }
 
     execution execution_;
@@ -351,6 +394,12 @@ protected:  // a simulation chooses for itself who runs next
     small_lock turn_lock_;
     bool driven_ = false;
     wait_list waiting_;
+    wait_node* last_ = nullptr;  // who ends the runtime
+
+    sync::atomic<bool> stopping_{false};
+    sync::atomic<bool> shut_down_{false};
+
+    blocking_pool blocking_{*this};
 };
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 // A runtime's clock and its timers.
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -123,11 +124,21 @@ public:
         frozen_ += by.count();
         fire_locked(wakes);
     }
+    /// Until released, the stopped clock does not jump: something is going on that takes real time.
+    void hold() noexcept {
+        scoped_lock guard(lock_);
+        ++holds_;
+    }
+    /// True: the stopped clock may jump again.
+    bool release() noexcept {
+        scoped_lock guard(lock_);
+        return --holds_ == 0 && paused_;
+    }
     /// With the clock stopped and nothing to run: jumps to the next deadline and fires it.
     bool advance_to_next() noexcept {
         wake_list wakes;
         scoped_lock guard(lock_);
-        if (!paused_) return false;
+        if (!paused_ || holds_ != 0) return false;
         const std::optional<std::int64_t> next = wheel_.earliest_deadline();
         if (!next) return false;
         if (*next > frozen_) frozen_ = *next;
@@ -136,7 +147,7 @@ public:
 
 private:
     static std::int64_t steady_now() noexcept {
-        return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+        return sync::now().time_since_epoch() / std::chrono::nanoseconds(1);
     }
     std::int64_t now_locked() const noexcept { return paused_ ? frozen_ : steady_now() + offset_; }
 
@@ -181,6 +192,7 @@ private:
     std::int64_t frozen_;      // the time while paused
     std::int64_t offset_ = 0;  // of this clock to the steady clock while it runs
     scheduler* ties_ = nullptr;  // a simulation's
+    std::size_t holds_ = 0;
 };
 
 }  // namespace detail

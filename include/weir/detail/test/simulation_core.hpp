@@ -44,7 +44,7 @@ public:
     void drive(task_header& root) override {
         turn_holder const mine(*this, root);
         driving here(*this);
-        while (!root.is_done() && !shutdown_requested()) {
+        while (!root.is_done() && !is_stopping()) {
             if (step()) continue;
             if (options_.auto_advance && move_clock(forever)) continue;
             give_up<test::deadlock_error>(
@@ -54,16 +54,17 @@ public:
         }
         if (!root.is_done()) std::rethrow_exception(fatal());
     }
-    void shut_down() noexcept override {
-        current_thread_core::shut_down();
+    bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
+        const bool all_ended = current_thread_core::shut_down(until, report);
         network_->end();
+        return all_ended;
     }
 
     /// Runs what can run without the clock.
     void run_until_idle() {
         check_outside();
         driving here(*this);
-        while (!shutdown_requested() && step()) {
+        while (!is_stopping() && step()) {
         }
         rethrow_fatal();
     }
@@ -71,10 +72,10 @@ public:
     void run_until(std::int64_t until) {
         check_outside();
         driving here(*this);
-        while (!shutdown_requested() && (step() || move_clock(until))) {
+        while (!is_stopping() && (step() || move_clock(until))) {
         }
         time().advance_to(until);
-        while (!shutdown_requested() && step()) {
+        while (!is_stopping() && step()) {
         }
         rethrow_fatal();
     }
@@ -143,7 +144,7 @@ private:
                 "a simulation is run from outside of its tasks: in a task, use co_await");
     }
     void rethrow_fatal() {
-        if (shutdown_requested()) std::rethrow_exception(fatal());
+        if (auto const e = fatal()) std::rethrow_exception(e);
     }
     template <class Error>
     [[noreturn]] void give_up(const std::string& why) {
