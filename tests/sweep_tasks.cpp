@@ -22,6 +22,7 @@
 #include <weir/timeout.hpp>
 #include <weir/unconstrained.hpp>
 
+#include "common/awaiting.hpp"
 #include "common/probes.hpp"
 #include "common/sweep.hpp"
 
@@ -41,6 +42,18 @@ struct with_permit : scenario {
         co_await hold();
         co_return counted(values, value);
     }
+    // The same for a task that may still be ending on another thread when its owner has ended.
+    weir::task<counted> make_tracked(int value, weir::task_tracker_token) {
+        co_await hold();
+        co_return counted(values, value);
+    }
+    weir::task<counted> tracked(int value) { return make_tracked(value, spawned.token()); }
+    weir::task<> after() {
+        spawned.close();
+        co_await spawned.wait();
+        const bool gone = co_await until([this] { return values.objects == 0; });
+        CHECK(gone);
+    }
     weir::task<> beside() {
         co_await hold();
         co_await hold();
@@ -53,18 +66,20 @@ struct with_permit : scenario {
 
     ledger values;
     weir::semaphore places{1};
+    weir::task_tracker spawned;
 };
 
 // The handle outlives its wait: what was cancelled can be awaited again.
 struct join_handle_await : with_permit {
     weir::task<> victim() {
-        handle.emplace(weir::spawn(make(3)));
+        handle.emplace(weir::spawn(tracked(3)));
         got = co_await *handle;
     }
     weir::task<> after() {
         if (handle && !got) got = co_await *handle;
         if (handle) CHECK(got->value == 3);
         got.reset();
+        co_await with_permit::after();
     }
 
     std::optional<weir::join_handle<counted>> handle;
@@ -74,32 +89,26 @@ struct join_handle_await : with_permit {
 // The handle is the victim's own: the task that it names goes on and its result is destroyed.
 struct join_handle_owned : with_permit {
     weir::task<> victim() {
-        auto handle = weir::spawn(make(3));
+        auto handle = weir::spawn(tracked(3));
         const counted got = co_await handle;
         CHECK(got.value == 3);
-    }
-    weir::task<> after() {
-        for (int i = 0; i < 3; ++i) co_await hold();  // what was detached is in the queue before
     }
 };
 
 struct join_set_next : with_permit {
     weir::task<> victim() {
         weir::join_set<counted> set;
-        for (int i = 0; i < 3; ++i) set.spawn(make(i));
+        for (int i = 0; i < 3; ++i) set.spawn(tracked(i));
         int sum = 0;
         while (auto ended = co_await set.join_next()) sum += (*ended)->value;
         CHECK(sum == 3);
-    }
-    weir::task<> after() {
-        for (int i = 0; i < 3; ++i) co_await hold();
     }
 };
 
 struct join_set_all : with_permit {
     weir::task<> victim() {
         weir::join_set<counted> set;
-        for (int i = 0; i < 3; ++i) set.spawn(make(i));
+        for (int i = 0; i < 3; ++i) set.spawn(tracked(i));
         const auto all = co_await set.join_all();
         CHECK(all.size() == 3);
     }
@@ -108,7 +117,7 @@ struct join_set_all : with_permit {
 struct join_set_shutdown : with_permit {
     weir::task<> victim() {
         weir::join_set<counted> set;
-        for (int i = 0; i < 3; ++i) set.spawn(make(i));
+        for (int i = 0; i < 3; ++i) set.spawn(tracked(i));
         co_await weir::yield_now();
         co_await set.shutdown();
         CHECK(set.empty());
@@ -143,6 +152,7 @@ struct tracker_wait : with_permit {
     weir::task<> after() {
         tracker.close();
         co_await tracker.wait();
+        co_await with_permit::after();
     }
     void check() {
         with_permit::check();
