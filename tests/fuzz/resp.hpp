@@ -21,7 +21,7 @@ namespace weir_fuzz {
 // What a stream of bytes was taken for: one line for each request or reply, and for an error.
 using reading = std::vector<std::string>;
 
-inline std::string quoted(std::string_view text) {
+inline std::string bracketed(std::string_view text) {
     return '<' + std::string(text) + '>';
 }
 
@@ -75,7 +75,7 @@ private:
                 return malformed("invalid bulk length");
             at = *end + 2;
             if (data_.size() - at < static_cast<std::size_t>(*size) + 2) return false;
-            request += quoted(data_.substr(at, static_cast<std::size_t>(*size)));
+            request += bracketed(data_.substr(at, static_cast<std::size_t>(*size)));
             at += static_cast<std::size_t>(*size) + 2;
         }
         seen.push_back(request);
@@ -105,7 +105,7 @@ private:
         char open = 0;
         bool in_word = false;
         const auto end_word = [&] {
-            request += quoted(word);
+            request += bracketed(word);
             word.clear();
             in_word = false;
         };
@@ -154,12 +154,12 @@ private:
 
 inline std::string shown(redis::request_parser& parser) {
     std::string line;
-    for (std::size_t i = 0; i < parser.args().size(); ++i) line += quoted(parser.args()[i]);
+    for (std::size_t i = 0; i < parser.args().size(); ++i) line += bracketed(parser.args()[i]);
     return line;
 }
 inline std::string shown(const redis::reply& r) {
     if (r.kind() != redis::reply::type::array)
-        return std::to_string(static_cast<int>(r.kind())) + quoted(r.view()) +
+        return std::to_string(static_cast<int>(r.kind())) + bracketed(r.view()) +
                std::to_string(r.integer());
     std::string line = "[";
     for (const redis::reply& element : r.elements()) line += shown(element);
