@@ -35,7 +35,7 @@ private:
         }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
-            yield_granted();
+            who->resume_next_turn(*this);
             return true;
         }
         void await_resume() const noexcept {}

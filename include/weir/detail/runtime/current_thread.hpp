@@ -161,7 +161,7 @@ protected:  // a simulation chooses for itself who runs next
     static std::uint32_t interval(std::uint32_t turns) noexcept { return turns == 0 ? 1 : turns; }
 
     void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
-        if (release_if_done(t)) [[unlikely]]
+        if (zombies_ != 0 && release_if_done(t)) [[unlikely]]
             return;
         execution_.current = &t;
         if (t.run_turn(budget)) [[unlikely]]
