@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include <weir/detail/core/frame_pool.hpp>
@@ -81,14 +80,15 @@ public:
         const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
         return (w & (sent | taken)) == sent;
     }
-    /// The value, if it was sent and not yet taken. Only when settled.
-    [[nodiscard]] std::optional<T> take() {
-        if (!has_value()) return std::nullopt;
+    /// What `make` makes of the value, which was sent and not yet taken; where it throws, the value
+    /// stays.
+    template <class Make>
+    [[nodiscard]] auto take(Make make) {
+        auto made = make(std::move(value_));
         // The sender is gone, so that nobody else writes the word.
         word_.store(word_.load(sync::memory_order_relaxed) | taken, sync::memory_order_relaxed);
-        std::optional<T> v(std::move(value_));
         std::destroy_at(std::addressof(value_));
-        return v;
+        return made;
     }
     [[nodiscard]] T& value() noexcept { return value_; }
 
