@@ -243,6 +243,7 @@ TEST_SUITE("task ids") {
             for (auto& t : tasks) ids.insert(t.id());
             CHECK(ids.size() == tasks.size());
             for (auto& t : tasks) t.abort();
+            for (auto& t : tasks) static_cast<void>(co_await t.result());
         }());
     }
 

@@ -119,8 +119,11 @@ TEST_SUITE("oneshot values") {
             auto waits = co_await start(std::move(arx));
             CHECK(atx.send(over_aligned(7)).has_value());
             auto seven = co_await waits.handle;
-            CHECK(seven->aligned());
+            // Where it lies here is up to the compiler, which aligns no coroutine frame.
             CHECK(seven->value == 7);
         }());
+        auto [tx, rx] = oneshot::channel<over_aligned>();
+        CHECK(tx.send(over_aligned(8)).has_value());
+        CHECK(rx.blocking_recv()->aligned());
     }
 }

@@ -168,7 +168,7 @@ public:
     expected<T, try_recv_error> try_recv() {
         detail::oneshot_state<T>& s = valid();
         if (!s.is_settled()) return unexpected<try_recv_error>(try_recv_error::empty);
-        if (!s.has_value()) {
+        if (!s.settles_with_value()) {
             terminated_ = true;
             return unexpected<try_recv_error>(try_recv_error::closed);
         }
@@ -231,7 +231,7 @@ private:
             return true;
         }
         std::optional<T> await_resume() {
-            if (!rx_->state_->has_value()) {
+            if (!rx_->state_->settles_with_value()) {
                 rx_->terminated_ = true;
                 return std::nullopt;
             }

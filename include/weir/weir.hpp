@@ -3,6 +3,7 @@
 
 #include <weir/abort_on_drop.hpp>
 #include <weir/barrier.hpp>
+#include <weir/block_in_place.hpp>
 #include <weir/broadcast.hpp>
 #include <weir/bytes.hpp>
 #include <weir/cancellation_token.hpp>

@@ -152,7 +152,7 @@ foreign_coroutine_awaiter<A> operator co_await(A&& a) {
 /// wait could keep the very task from running that would end it.
 template <native_awaitable A>
 decltype(auto) block_thread_on(A&& a, const char* misuse) {
-    if (execution::here() != nullptr) fail<blocking_in_async_error>(misuse);
+    if (execution::must_not_block()) fail<blocking_in_async_error>(misuse);
     thread_owner self;
     native_awaiter_t<A> awaiter(a, self);
     self.wait_for(awaiter);
