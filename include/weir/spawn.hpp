@@ -305,7 +305,7 @@ join_handle<T> spawn(const spawn_options& options, task<T> t) {
 /// Stores a callable and its arguments in the task, then calls it there: captures of a lambda
 /// coroutine live as long as the task.
 ///
-///     weir::spawn([big](int n) -> weir::task<int> { co_return big.at(n); }, 7);
+///     auto seventh = weir::spawn([big](int n) -> weir::task<int> { co_return big.at(n); }, 7);
 template <detail::spawnable_callable F>
 auto spawn(F f, std::source_location site = std::source_location::current()) {
     return spawn(detail::spawn_access::make_task(std::move(f)), site);
