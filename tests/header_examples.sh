@@ -3,8 +3,8 @@
 # comments stands, line by line, in a file of header_examples, where it is compiled. --list prints
 # the examples.
 #
-# An example is a part of a comment that is indented by four spaces and has a line that ends with one of
-# `;{}`; other such parts are tables.
+# An example is a paragraph of a comment that is indented by four spaces and has a line that ends
+# with one of `;{}`; other such paragraphs are tables.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,7 @@ find include/weir -path include/weir/detail -prune -o -name '*.hpp' -print | LC_
                     bad = 1
                 }
             }
-            lines = blanks = is_code = 0
+            lines = is_code = 0
         }
         function stripped(s) {
             sub(/^ */, "", s)
@@ -49,10 +49,8 @@ find include/weir -path include/weir/detail -prune -o -name '*.hpp' -print | LC_
             text = $0
             sub(/^ *\/\/\/? ?/, "", text)
         }
-        text == "" && lines { ++blanks; next }
         text !~ /^    / { end_block(); next }
         {
-            for (; blanks; --blanks) block[++lines] = ""
             if (!lines) first = FNR
             block[++lines] = substr(text, 5)
             if (text ~ /[;{}]( *\/\/.*)?$/) is_code = 1

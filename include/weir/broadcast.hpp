@@ -95,7 +95,7 @@ private:
 ///
 ///     auto [tx, rx] = weir::broadcast::channel<std::string>(16);
 ///     auto other = tx.subscribe();
-///     tx.send("to both");
+///     tx.send("to both").value();
 ///
 /// Errors  Throws std::invalid_argument for a capacity of 0 or of 2^29 and more.
 template <class T>

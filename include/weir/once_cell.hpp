@@ -166,7 +166,7 @@ private:
 /// An event with a value: set once, awaited by any number of tasks.
 ///
 ///     weir::set_once<address> bound;
-///     bound.set(where);                              // plain
+///     bound.set(where).value();                      // plain
 ///     const address& a = co_await bound.wait();
 ///
 /// Lifetime       Must outlive its waiters and the references that it yields.

@@ -35,7 +35,7 @@ weir::task<std::error_code> tcp_stream() {
         auto n = co_await stream.read_some(in);
         if (!n || *n == 0) break;                      // an error, or the end of the stream
     }
-    co_return std::error_code();
+    co_return sent ? std::error_code() : sent.error();
 }
 
 weir::task<> serve(weir::net::tcp_stream);

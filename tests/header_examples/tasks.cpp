@@ -34,6 +34,7 @@ using namespace std::chrono_literals;
 namespace header_examples {
 
 void use(int);
+void use(const std::optional<int>&);
 void use(const std::string&, int);
 void log(std::string_view);
 void log(const std::string&, std::string_view);
@@ -45,7 +46,7 @@ weir::task<int> fetch(std::string);
 
 namespace of_task {
 weir::task<int> twice(int n) { co_return 2 * n; }
-weir::task<> caller() { int const four = co_await twice(2); use(four); }
+weir::task<int> caller() { co_return 2 + co_await twice(20); }
 }  // namespace of_task
 
 weir::task<> spawn() {
@@ -59,8 +60,8 @@ weir::task<> spawn_result() {
     if (!r) log(r.error().what());
 }
 void spawn_closure(std::vector<int> big) {
-    auto seventh = weir::spawn([big](int n) -> weir::task<int> { co_return big.at(n); }, 7);
-    std::move(seventh).detach();
+    auto h = weir::spawn([big](std::size_t n) -> weir::task<int> { co_return big.at(n); }, 7);
+    std::move(h).detach();
 }
 
 struct socket {};
@@ -79,7 +80,7 @@ weir::task<> join() {
 
 weir::task<> select(weir::mpsc::receiver<int> rx) {
     auto const r = co_await weir::select(rx.recv(), weir::sleep_for(1s));
-    if (r.index() == 0) use(std::get<0>(r).value_or(0));
+    if (r.index() == 0) use(std::get<0>(r));
 }
 
 weir::task<> timeout(weir::mpsc::receiver<int> rx) {
@@ -121,16 +122,19 @@ weir::task<> task_group(const std::vector<url>& urls) {
     co_await group.join();
 }
 
+namespace of_task_tracker {
 struct token {};
+struct socket {};
 weir::task<std::optional<socket>> accept(token&);
 weir::task<> serve(socket);
 
 weir::task<> task_tracker(token& stop) {
     weir::task_tracker tracker;
-    while (auto connection = co_await accept(stop)) tracker.spawn(serve_one(*connection)).detach();
+    while (auto connection = co_await accept(stop)) tracker.spawn(serve(*connection)).detach();
     tracker.close();
     co_await tracker.wait();
 }
+}  // namespace of_task_tracker
 
 namespace of_task_local {
 struct request {

@@ -1,14 +1,12 @@
 // The examples of the headers for tests of programs. Compiled, never run.
 
-#define WEIR_TEST_DEFINE_OPERATOR_NEW     // in one source file of the test program
-#include <weir/test.hpp>
-
 #include <chrono>
 #include <new>
 
 #include <doctest/doctest.h>
 #include <weir/mpsc.hpp>
 #include <weir/semaphore.hpp>
+#include <weir/test.hpp>
 
 using namespace std::chrono_literals;
 
@@ -30,6 +28,19 @@ void cancel_everywhere() {
         auto h = sim.spawn_under_test(use(places));
         sim.run_until_idle();
         REQUIRE(places.available_permits() == 1);
+    });
+}
+
+void fail_allocations_everywhere() {
+    weir::test::fail_allocations_everywhere([](weir::test::allocation_failure failure) {
+        auto [tx, rx] = weir::mpsc::unbounded_channel<int>();
+        bool sent = false;
+        try {
+            auto const armed = failure.arm();
+            sent = tx.send(1).has_value();
+        } catch (const std::bad_alloc&) {
+        }
+        REQUIRE(rx.try_recv().has_value() == sent);
     });
 }
 
