@@ -18,7 +18,6 @@
 #include <weir/select.hpp>
 #include <weir/spawn.hpp>
 #include <weir/time.hpp>
-#include <weir/timeout.hpp>
 
 #include "common/awaiting.hpp"
 #include "common/probes.hpp"
@@ -357,58 +356,6 @@ TEST_SUITE("select loses nothing") {
             auto g = co_await m.lock();
             ++*g;
             co_await holder;
-        }());
-    }
-}
-
-TEST_SUITE("cancel safety") {
-    template <class A>
-    constexpr auto safety_of = weir::cancel_safety_v<A>;
-
-    TEST_CASE("every awaitable says what losing a race costs") {
-        using rx = weir::mpsc::receiver<int>;
-        using tx = weir::mpsc::sender<int>;
-        CHECK(safety_of<decltype(std::declval<rx&>().recv())> == weir::cancel_safety::safe);
-        CHECK(safety_of<decltype(std::declval<tx&>().send(1))> ==
-              weir::cancel_safety::loses_data);
-        CHECK(safety_of<decltype(std::declval<tx&>().reserve())> ==
-              weir::cancel_safety::loses_place);
-        CHECK(safety_of<decltype(std::declval<weir::mutex<int>&>().lock())> ==
-              weir::cancel_safety::loses_place);
-        CHECK(safety_of<decltype(weir::sleep_for(1s))> == weir::cancel_safety::safe);
-        CHECK(safety_of<weir::oneshot::receiver<int>&> == weir::cancel_safety::safe);
-        CHECK(safety_of<weir::join_handle<int>&> == weir::cancel_safety::safe);
-    }
-
-    TEST_CASE_TEMPLATE("lossy lets a send take part all the same", R, WEIR_RUNTIMES) {
-        R rt;
-        rt.block_on([]() -> weir::task<> {
-            auto [tx, rx] = weir::mpsc::channel<int>(1);
-            CHECK(tx.try_send(1).has_value());
-            auto v = co_await weir::select(weir::lossy(tx.send(2)), weir::yield_now());
-            CHECK(v.index() == 1);
-            CHECK(rx.try_recv() == 1);
-            CHECK_FALSE(rx.try_recv().has_value());
-        }());
-    }
-
-    TEST_CASE_TEMPLATE("lossy goes around anything that can be awaited here", R, WEIR_RUNTIMES) {
-        R rt;
-        rt.block_on([]() -> weir::task<> {
-            auto [tx, rx] = weir::mpsc::channel<int>(4);
-            auto inner = co_await weir::select(
-                weir::biased, weir::lossy(weir::select(weir::biased, tx.reserve(), rx.recv())),
-                weir::lossy(weir::timeout(1h, rx.recv())));
-            CHECK(inner.index() == 0);
-            auto both = co_await weir::select(
-                weir::biased, weir::lossy(weir::join(tx.reserve(), weir::yield_now())),
-                weir::lossy(weir::yield_now()));
-            CHECK(both.index() == 0);
-            auto h = weir::spawn(after_yields(1, 3));
-            auto of_handle = co_await weir::timeout(1h, weir::lossy(h));
-            CHECK(of_handle.value() == 3);
-            auto of_task = co_await weir::timeout(1h, weir::lossy(after_yields(1, 4)));
-            CHECK(of_task.value() == 4);
         }());
     }
 }
