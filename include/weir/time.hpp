@@ -165,7 +165,7 @@ template <class Rep, class Period>
 /// A deadline that can be moved and awaited again: a timer that a loop keeps.
 ///
 ///     weir::sleep idle(30s);
-///     co_await select(rx.recv(), idle);          // an lvalue branch keeps its deadline
+///     co_await weir::select(rx.recv(), idle);    // an lvalue branch keeps its deadline
 ///     idle.reset(weir::clock::now() + 30s);
 ///
 /// Cancel safety  Safe: the deadline stays as it was.
