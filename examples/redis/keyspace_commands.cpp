@@ -1,6 +1,7 @@
 // Commands on all keys at once.
 
-#include <charconv>
+#include <cerrno>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -17,11 +18,14 @@ void array_of(call& c, const std::vector<std::string_view>& names) {
     for (const std::string_view name : names) c.out.bulk(name);
 }
 
+// As strtoul reads it, like redis-server: a sign and an empty text will do.
 std::optional<std::uint64_t> parse_cursor(std::string_view text) {
-    std::uint64_t cursor = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, cursor);
-    if (error != std::errc{} || stopped != end) return std::nullopt;
+    const std::string copy(text);
+    char* end = nullptr;
+    errno = 0;
+    const std::uint64_t cursor = std::strtoull(copy.c_str(), &end, 10);
+    const bool all = end == copy.c_str() + copy.size() && (copy.empty() || copy[0] > ' ');
+    if (!all || errno != 0) return std::nullopt;
     return cursor;
 }
 

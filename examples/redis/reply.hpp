@@ -36,6 +36,8 @@ public:
     void null() { text_ += resp3_ ? "_\r\n" : "$-1\r\n"; }
     void array(std::size_t size) { header('*', static_cast<std::int64_t>(size)); }
     void map(std::size_t pairs);
+    /// The first byte of a push, the size of which is encoded already.
+    void push_mark() { text_ += resp3_ ? '>' : '*'; }
     void push(std::size_t size) { header(resp3_ ? '>' : '*', static_cast<std::int64_t>(size)); }
     /// Appends what is encoded already.
     void raw(const weir::bytes& encoded);
