@@ -43,7 +43,7 @@ weir::task<result<client>> client::connect(address server, client_options option
     co_return client(std::move(**stream), options);
 }
 
-void client::queue(std::initializer_list<std::string_view> args) {
+void client::queue(std::span<const std::string_view> args) {
     append_request(output_, args);
     ++queued_;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,7 +46,10 @@ public:
     weir::task<result<reply>> call(request r);
 
     /// Queues a request for the next exchange(). Plain: it copies the arguments and returns.
-    void queue(std::initializer_list<std::string_view> args);
+    void queue(std::span<const std::string_view> args);
+    void queue(std::initializer_list<std::string_view> args) {
+        queue(std::span(args.begin(), args.size()));
+    }
     void queue(const request& r);
 
     /// Sends what is queued with one write and collects one reply to each request, in order.

@@ -92,16 +92,18 @@ void scan(call& c) {
     constexpr std::uint64_t place = (std::uint64_t{1} << store::cursor_bits) - 1;
     const auto shards = c.keys->shards();
     std::uint64_t shard = *cursor >> store::cursor_bits;
-    std::uint64_t next = 0;
+    std::uint64_t next = *cursor & place;
     std::vector<std::string_view> found;
-    if (shard < shards.size()) {
-        const auto visit = [&](std::string_view key) {
-            if (o.strings && matches_glob(o.pattern, key)) found.push_back(key);
-        };
-        next = shards[shard]->scan(*cursor & place, static_cast<std::size_t>(o.count), c.now, visit);
-        if (next == 0) ++shard;
-        next = shard < shards.size() ? shard << store::cursor_bits | next : 0;
+    const auto visit = [&](std::string_view key) {
+        if (o.strings && matches_glob(o.pattern, key)) found.push_back(key);
+    };
+    const auto count = static_cast<std::size_t>(o.count);
+    while (shard < shards.size() && found.size() < count) {
+        next = shards[shard]->scan(next, count, c.now, visit);
+        if (next != 0) break;
+        ++shard;
     }
+    next = shard < shards.size() ? shard << store::cursor_bits | next : 0;
     c.out.array(2);
     c.out.bulk(std::to_string(next));
     array_of(c, found);
