@@ -49,6 +49,23 @@ TEST_SUITE("redis_client") {
         });
     }
 
+    TEST_CASE("a client may speak RESP3, and is not confused by what is pushed") {
+        run_with_every_state([](running_server& server) -> weir::task<void> {
+            auto client = co_await connect_client(server.port());
+            client.queue({"HELLO", "3"});
+            client.queue({"GET", "nosuch"});
+            client.queue({"CONFIG", "GET", "save"});
+            client.queue({"PING"});
+            const auto replies = co_await client.exchange();
+            REQUIRE(replies.has_value());
+            REQUIRE(replies->size() == 4);
+            CHECK((*replies)[0].elements().size() == 14);
+            CHECK((*replies)[1].is_null());
+            CHECK((*replies)[2].elements().size() == 2);
+            CHECK((*replies)[3].view() == "PONG");
+        });
+    }
+
     TEST_CASE("a second call while one runs throws") {
         run([](running_server& server) -> weir::task<void> {
             auto client = co_await connect_client(server.port());

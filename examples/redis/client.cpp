@@ -82,7 +82,8 @@ weir::task<result<void>> client::receive(std::vector<reply>& replies) {
     while (replies.size() < wanted) {
         auto next = co_await receive_one();
         if (!next) co_return weir::unexpected(std::move(next).error());
-        replies.push_back(std::move(*next));
+        // What a server pushes in RESP3 answers nothing; who wants messages is a subscriber.
+        if (next->kind() != reply::type::push) replies.push_back(std::move(*next));
     }
     co_return result<void>();
 }

@@ -128,7 +128,8 @@ std::string shown(const redis::reply& r, bool ordered) {
     switch (r.kind()) {
         case type::null: return "(nil)";
         case type::integer: return ":" + std::to_string(r.integer());
-        case type::array: break;
+        case type::array:
+        case type::push: break;
         case type::simple: return "+" + std::string(r.view());
         case type::error: return "-" + std::string(r.view());
         case type::bulk: return "\"" + std::string(r.view()) + "\"";
