@@ -8,6 +8,8 @@
 #include <weir/select.hpp>
 #include <weir/yield.hpp>
 
+using model::drop;
+
 namespace {
 
 // Small enough to be copied as bytes, and large enough to be torn.
@@ -71,8 +73,6 @@ weir::task<> receive_or_give_up(weir::broadcast::receiver<T> rx, int& accounted)
     const int before = accounted;
     co_await receive_all(std::move(rx), accounted, before);
 }
-
-void drop(auto&& handle) { auto const dropped = std::move(handle); }
 
 template <class T>
 void send_and_drop(weir::broadcast::sender<T>& tx, int count) {

@@ -6,6 +6,7 @@
 #include <weir/select.hpp>
 #include <weir/yield.hpp>
 
+using model::drop;
 using model::parcel;
 
 namespace {
@@ -24,8 +25,6 @@ weir::task<> receive_or_give_up(Receiver rx, int& count) {
     auto const first = co_await weir::select(rx.recv(), weir::yield_now());
     if (first.index() == 0 && std::get<0>(first)) ++count;
 }
-
-void drop(auto&& handle) { auto const dropped = std::move(handle); }
 
 }  // namespace
 

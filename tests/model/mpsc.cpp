@@ -8,6 +8,7 @@
 #include <weir/select.hpp>
 #include <weir/yield.hpp>
 
+using model::drop;
 using model::parcel;
 
 namespace {
@@ -57,8 +58,6 @@ weir::task<> reserve_or_give_up(sender& tx, bool& reserved) {
     auto const first = co_await weir::select(tx.reserve(), weir::yield_now());
     reserved = first.index() == 0 && std::get<0>(first).has_value();
 }
-
-void drop(auto&& handle) { auto const dropped = std::move(handle); }
 
 }  // namespace
 

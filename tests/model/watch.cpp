@@ -6,6 +6,8 @@
 #include <weir/watch.hpp>
 #include <weir/yield.hpp>
 
+using model::drop;
+
 namespace {
 
 // Of several plain words, so that a torn value is a race.
@@ -50,8 +52,6 @@ weir::task<> wait_for(receiver rx, int wanted, bool& found) {
 }
 
 weir::task<> wait_for_close(sender& tx) { co_await tx.closed(); }
-
-void drop(auto&& handle) { auto const dropped = std::move(handle); }
 
 }  // namespace
 

@@ -59,7 +59,7 @@ std::string choice_path::text() const {
         if (path_[i].taken != 0)
             s += (s.empty() ? "" : ",") + std::to_string(path_[i].key) + ":" +
                  std::to_string(path_[i].taken);
-    return s;
+    return s.size() < 4000 ? s : s.substr(0, 4000) + "...";
 }
 
 void choice_path::parse(const char* p) {
