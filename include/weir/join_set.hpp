@@ -1,6 +1,7 @@
 #pragma once
 // join_set: parallel tasks that are joined in the order of their ending, and aborted with the set.
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -61,6 +62,16 @@ public:
     template <detail::spawnable_callable F, class... Args>
     abort_handle spawn(const spawn_options& options, F f, Args... args) {
         return add([&] { return weir::spawn(options, std::move(f), std::move(args)...); });
+    }
+
+    /// As weir::spawn_blocking; an abort has no effect on a call that has begun.
+    template <std::invocable F>
+    abort_handle spawn_blocking(F f, std::source_location site = std::source_location::current()) {
+        return add([&] { return weir::spawn_blocking(std::move(f), site); });
+    }
+    template <std::invocable F>
+    abort_handle spawn_blocking(const spawn_options& options, F f) {
+        return add([&] { return weir::spawn_blocking(options, std::move(f)); });
     }
 
     /// Spawns on another runtime: a task, or a callable with its arguments, as weir::spawn.

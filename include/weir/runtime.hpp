@@ -2,6 +2,7 @@
 // The runtimes: what runs tasks.
 
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <source_location>
 #include <type_traits>
@@ -17,6 +18,10 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
+namespace test {
+class simulation;
+}
+
 namespace detail {
 
 template <class A>
@@ -27,7 +32,7 @@ task<await_result_t<A>> await_referenced(std::remove_reference_t<A>* a) {
 /// Runs `a` as a task of `core`, on the calling thread, and gives its result back.
 template <awaitable A>
 await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site) {
-    if (execution::here() != nullptr)
+    if (execution::must_not_block())
         fail<blocking_in_async_error>(
             "block_on was called on a thread that runs tasks: use co_await here");
     using result = await_result_t<A>;
@@ -40,7 +45,18 @@ await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site)
     auto handle = spawn_access::spawn_on(core, std::move(root), {}, site);
     task_header& header = spawn_access::header_of(handle);
     core.drive(header);
+    if (header.result() == task_header::outcome::cancelled)
+        if (std::exception_ptr const e = core.fatal()) std::rethrow_exception(e);
     return spawn_access::take_result(handle);
+}
+
+/// For destructors.
+inline void end_runtime(runtime_core& core) noexcept {
+    if (core.runs_here())
+        fail<blocking_in_async_error>(
+            "a runtime was destroyed on one of its own threads, which it would wait for: call "
+            "shutdown_background() first");
+    core.shut_down({}, nullptr);
 }
 
 }  // namespace detail
@@ -86,6 +102,16 @@ public:
         enter_guard const in(*core_);
         return weir::spawn(std::move(args)...);
     }
+    /// As weir::spawn_blocking, on this runtime's threads.
+    template <std::invocable F>
+    auto spawn_blocking(F f, std::source_location site = std::source_location::current()) const {
+        return detail::spawn_access::spawn_blocking_on(*core_, std::move(f), {}, site);
+    }
+    template <std::invocable F>
+    auto spawn_blocking(const spawn_options& options, F f) const {
+        return detail::spawn_access::spawn_blocking_on(*core_, std::move(f), options.name,
+                                                       options.site);
+    }
     /// As the runtime's block_on.
     template <awaitable A>
     await_result_t<A> block_on(A&& a,
@@ -99,6 +125,7 @@ public:
 private:
     friend class current_thread_runtime;
     friend class multi_thread_runtime;
+    friend class test::simulation;
     explicit runtime_handle(std::shared_ptr<detail::runtime_core> core) : core_(std::move(core)) {}
 
     std::shared_ptr<detail::runtime_core> core_;
@@ -117,7 +144,7 @@ public:
         : core_(std::make_shared<detail::current_thread_core>(std::move(options))) {}
     current_thread_runtime(const current_thread_runtime&) = delete;
     current_thread_runtime& operator=(const current_thread_runtime&) = delete;
-    ~current_thread_runtime() { core_->shut_down(); }
+    ~current_thread_runtime() { detail::end_runtime(*core_); }
 
     /// Runs `a` to completion, and spawned tasks meanwhile; yields what `co_await a` would, and
     /// throws what it would.
@@ -131,6 +158,15 @@ public:
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
+    }
+    /// As weir::spawn_blocking, from anywhere.
+    template <std::invocable F>
+    auto spawn_blocking(F f, std::source_location site = std::source_location::current()) {
+        return handle().spawn_blocking(std::move(f), site);
+    }
+    template <std::invocable F>
+    auto spawn_blocking(const spawn_options& options, F f) {
+        return handle().spawn_blocking(options, std::move(f));
     }
 
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
@@ -152,10 +188,12 @@ private:
 class multi_thread_runtime {
 public:
     explicit multi_thread_runtime(runtime_options options = {})
-        : core_(std::make_shared<detail::multi_thread_core>(std::move(options))) {}
+        : core_(std::make_shared<detail::multi_thread_core>(std::move(options))) {
+        core_->begin();
+    }
     multi_thread_runtime(const multi_thread_runtime&) = delete;
     multi_thread_runtime& operator=(const multi_thread_runtime&) = delete;
-    ~multi_thread_runtime() { core_->shut_down(); }
+    ~multi_thread_runtime() { detail::end_runtime(*core_); }
 
     /// Runs `a` as a task and blocks the calling thread until it has completed; yields what
     /// `co_await a` would, and throws what it would.
@@ -169,6 +207,15 @@ public:
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
+    }
+    /// As weir::spawn_blocking, from anywhere.
+    template <std::invocable F>
+    auto spawn_blocking(F f, std::source_location site = std::source_location::current()) {
+        return handle().spawn_blocking(std::move(f), site);
+    }
+    template <std::invocable F>
+    auto spawn_blocking(const spawn_options& options, F f) {
+        return handle().spawn_blocking(options, std::move(f));
     }
 
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }

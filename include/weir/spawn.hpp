@@ -1,6 +1,7 @@
 #pragma once
 // spawn, and the handle by which a task is joined, aborted or let go.
 
+#include <concepts>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include <weir/detail/core/misuse.hpp>
+#include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/task/spawned.hpp>
 #include <weir/expected.hpp>
 #include <weir/task.hpp>
@@ -236,6 +238,21 @@ struct spawn_access {
         return handle;
     }
 
+    template <class F>
+    static auto spawn_blocking_on(runtime_core& core, F f, std::string_view name,
+                                  std::source_location site) {
+        using returned = std::invoke_result_t<F>;
+        static_assert(!awaitable<returned>,
+                      "spawn_blocking runs a function that blocks its thread, and never awaits: use "
+                      "spawn for a weir::task");
+        auto t = call_stored<returned>(std::move(f));
+        task_header& header = make_spawned(t, core.blocking(), site);
+        join_handle<returned> handle(header);
+        if (!name.empty()) core.set_name(header, name);
+        core.blocking().start(header);
+        return handle;
+    }
+
     template <class T>
     static task_header& header_of(const join_handle<T>& h) noexcept {
         return *h.task_;
@@ -302,6 +319,27 @@ auto spawn(F f, A first, Args... rest) {
 template <detail::spawnable_callable F, class... Args>
 auto spawn(const spawn_options& options, F f, Args... args) {
     return spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...));
+}
+
+/// Calls `f` on a thread that may block: for file access, long computations, libraries that wait by
+/// themselves. The handle yields what it returns, or throws what it throws. The threads are the
+/// runtime's own, up to `max_blocking_threads`; when all are busy, calls queue. Inside, blocking
+/// operations, `block_on` and `spawn` work as on a thread of one's own, and `this_task::id` is that
+/// of the handle.
+/// Errors    Throws no_runtime_error outside of a runtime, std::system_error where not one thread
+///           can be made.
+/// Lifetime  A call that has begun runs to its end: an abort has no effect on it, and the end of the
+///           runtime waits for it (see shutdown_timeout). One that has not begun is dropped by both,
+///           and joins as cancelled.
+template <std::invocable F>
+auto spawn_blocking(F f, std::source_location site = std::source_location::current()) {
+    return detail::spawn_access::spawn_blocking_on(detail::runtime_core::current_or_throw(),
+                                                   std::move(f), {}, site);
+}
+template <std::invocable F>
+auto spawn_blocking(const spawn_options& options, F f) {
+    return detail::spawn_access::spawn_blocking_on(detail::runtime_core::current_or_throw(),
+                                                   std::move(f), options.name, options.site);
 }
 
 namespace this_task {

@@ -1,12 +1,15 @@
 #pragma once
 // Everything.
 
+#include <weir/abort_on_drop.hpp>
 #include <weir/barrier.hpp>
+#include <weir/block_in_place.hpp>
 #include <weir/broadcast.hpp>
 #include <weir/bytes.hpp>
 #include <weir/cancellation_token.hpp>
 #include <weir/expected.hpp>
 #include <weir/join.hpp>
+#include <weir/join_map.hpp>
 #include <weir/join_set.hpp>
 #include <weir/mpmc.hpp>
 #include <weir/mpsc.hpp>

@@ -52,6 +52,7 @@ public:
             return;
         }
         wake_list wakes;
+        announce(w | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | tx_gone);
     }
@@ -101,6 +102,7 @@ public:
     void close() noexcept {
         const std::uint32_t w = lock();
         wake_list wakes;
+        announce(w | rx_closed);
         if (tx_waiter_ != nullptr) wakes.wake(*std::exchange(tx_waiter_, nullptr));
         unlock(w | rx_closed);
     }
@@ -110,6 +112,7 @@ public:
             w = lock();
             if ((w & tx_gone) == 0) {
                 wake_list wakes;
+                announce(w | rx_gone);
                 if (tx_waiter_ != nullptr) wakes.wake(*std::exchange(tx_waiter_, nullptr));
                 unlock(w | rx_gone);
                 return;
@@ -138,6 +141,7 @@ private:
             return false;
         }
         wake_list wakes;
+        announce(w | sent | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | sent | tx_gone);
         return true;
@@ -159,6 +163,11 @@ private:
             w &= ~locked;
         }
         return w;
+    }
+    /// Shows the flags before a waiter is posted, while the lock stays taken: whoever is resumed
+    /// by that post may look at them before the poster goes on.
+    void announce(std::uint32_t flags) noexcept {
+        word_.store(flags | locked, sync::memory_order_release);  // to is_closed
     }
     void unlock(std::uint32_t flags) noexcept {
         word_.store(flags, sync::memory_order_release);  // to lock and to each acquiring load

@@ -14,15 +14,16 @@
 #include <utility>
 
 #include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-class current_thread_core final : public runtime_core, public local_scheduler {
+class current_thread_core : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
         : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
-    ~current_thread_core() override { shut_down(); }
+    ~current_thread_core() override { shut_down({}, nullptr); }
 
     // -- any thread ------------------------------------------------------------------------------
 
@@ -60,6 +61,8 @@ public:
         if (std::exchange(sleeping_, false)) events().unpark();
     }
 
+    blocking_pool& blocking() noexcept override { return blocking_; }
+
     // -- the driving thread ----------------------------------------------------------------------
 
     runtime_core* runtime() noexcept override { return this; }
@@ -73,17 +76,43 @@ public:
 
     void drive(task_header& root) override {
         if (!wait_for_turn(root)) return;
+        turn_holder const mine(*this, root);
         {
             driving here(*this);
-            while (!root.is_done() && !shutdown_requested()) step();
+            while (!root.is_done() && !is_stopping()) step();
+            if (!root.is_done()) destroy_tasks();
         }
-        pass_turn_on();
-        if (!root.is_done()) std::rethrow_exception(fatal());
     }
 
-    void shut_down() noexcept override {
+    void stop() noexcept override {
+        blocking_.close();
+        stopping_.store(true, sync::memory_order_relaxed);
+        scoped_lock guard(injection_lock_);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+
+    bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
+        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        stop();
+        take_last_turn();
+        destroy_tasks();
+        if (blocking_.join(until)) return true;
+        if (report != nullptr) blocking_.report_running(*report);
+        blocking_.abandon();
+        return false;
+    }
+
+protected:  // a simulation chooses for itself who runs next
+    [[nodiscard]] bool is_stopping() const noexcept {
+        return stopping_.load(sync::memory_order_relaxed);
+    }
+    void destroy_tasks() noexcept {
         driving here(*this);
         closing_ = true;
+        {
+            scoped_lock guard(injection_lock_);
+            closed_ = true;
+        }
         sync::spin_wait until_injected;
         while (drain_injected() || live_ != nullptr || zombies_ != 0) {
             while (live_ != nullptr) end(*live_);
@@ -91,11 +120,8 @@ public:
             if (zombies_ != 0) until_injected.once();
         }
         events().shut_down();
-        scoped_lock guard(injection_lock_);
-        closed_ = true;
     }
 
-private:
     /// Marks the calling thread as the one that runs this runtime's tasks.
     class driving {
     public:
@@ -134,11 +160,11 @@ private:
     }
     static std::uint32_t interval(std::uint32_t turns) noexcept { return turns == 0 ? 1 : turns; }
 
-    void run(task_header& t) {
+    void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
         if (release_if_done(t)) [[unlikely]]
             return;
         execution_.current = &t;
-        if (t.run_turn()) [[unlikely]]
+        if (t.run_turn(budget)) [[unlikely]]
             end(t);
         else if (t.has_taken())
             t.make_ready(*this);
@@ -156,6 +182,7 @@ private:
         {
             scoped_lock guard(injection_lock_);
             if (injected_first_ != nullptr) return;
+            if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
         if (options().on_thread_park) options().on_thread_park();
@@ -236,16 +263,32 @@ private:
         }
         const bool any = first != nullptr;
         while (first != nullptr) {
-            auto& t = static_cast<task_header&>(*std::exchange(first, first->next_owner));
+            auto& t = static_cast<task_header&>(*first);
+            if (!t.adopted && !closing_) make_room_for(first);
+            first = t.next_owner;
             t.collect(true);
             if (release_if_done(t)) continue;
-            if (!t.adopted) {
-                ready.reserve(live_count_ + 1);
-                adopt(t);
-            }
-            t.make_ready(*this);
+            const bool is_new = !t.adopted;
+            if (is_new) adopt(t);
+            if (!is_new || !closing_) t.make_ready(*this);  // else it never runs
         }
         return any;
+    }
+    /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
+    void make_room_for(owner* list) {
+        WEIR_TRY {
+            ready.reserve(live_count_ + 1);
+        }
+        WEIR_CATCH_ALL {
+            owner* last = list;
+            while (last->next_owner != nullptr) last = last->next_owner;
+            scoped_lock guard(injection_lock_);
+            last->next_owner = injected_first_;
+            injected_first_ = list;
+            if (injected_last_ == nullptr) injected_last_ = last;
+            injected_hint_.store(true, sync::memory_order_relaxed);
+            WEIR_RETHROW;
+        }
     }
 
     // -- several threads in block_on: one drives, the others wait for their root or their turn ----
@@ -283,13 +326,53 @@ private:
         return drives;
     }
 
+    /// The calling thread's turn to drive. Its root ends with it at the latest: what that awaits
+    /// lies on the caller's stack.
+    class turn_holder {
+    public:
+        turn_holder(current_thread_core& core, task_header& root) noexcept
+            : core_(&core), root_(&root) {}
+        turn_holder(const turn_holder&) = delete;
+        turn_holder& operator=(const turn_holder&) = delete;
+        ~turn_holder() {
+            if (!root_->is_done()) core_->abandon(*root_);
+            core_->pass_turn_on();
+        }
+
+    private:
+        current_thread_core* core_;
+        task_header* root_;
+    };
+
+    void abandon(task_header& root) noexcept {
+        if (!root.adopted) return root.abort();  // it has not begun
+        driving here(*this);
+        end(root);
+    }
+
     void pass_turn_on() noexcept {
         wake_list wakes;
         scoped_lock guard(turn_lock_);
-        if (waiting_.empty())
+        if (last_ != nullptr)
+            wakes.wake(*std::exchange(last_, nullptr));
+        else if (waiting_.empty())
             driven_ = false;
         else
             wakes.wake(waiting_.pop_front());
+    }
+
+    /// After the stop: waits until nobody drives, and keeps it so.
+    void take_last_turn() noexcept {
+        thread_owner self;
+        wait_node turn(self);
+        turn.handle = self.handle();
+        {
+            scoped_lock guard(turn_lock_);
+            if (!std::exchange(driven_, true)) return;
+            turn.state = wait_node::phase::waiting;
+            last_ = &turn;
+        }
+        self.wait();
     }
 
     execution execution_;
@@ -311,6 +394,12 @@ private:
     small_lock turn_lock_;
     bool driven_ = false;
     wait_list waiting_;
+    wait_node* last_ = nullptr;  // who ends the runtime
+
+    sync::atomic<bool> stopping_{false};
+    sync::atomic<bool> shut_down_{false};
+
+    blocking_pool blocking_{*this};
 };
 
 }  // namespace detail

@@ -43,12 +43,20 @@ public:
         }
         return true;
     }
+    /// Calls `f` for each task, with a lock held.
+    template <class F>
+    void for_each(F f) {
+        for (shard& s : shards_) {
+            scoped_lock guard(s.lock);
+            for (task_header* t = s.first; t != nullptr; t = t->live_next) f(*t);
+        }
+    }
     /// Claims a task that is parked: it is the caller's to end. Null: none is.
     [[nodiscard]] task_header* take_parked() noexcept {
         for (shard& s : shards_) {
             scoped_lock guard(s.lock);
             for (task_header* t = s.first; t != nullptr; t = t->live_next)
-                if (!t->abort_requested() && t->post_abort()) return t;
+                if (!t->claimed() && t->post_abort()) return t;
         }
         return nullptr;
     }

@@ -13,14 +13,15 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <weir/detail/core/standalone.hpp>
+#include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/injection_queue.hpp>
 #include <weir/detail/runtime/live_tasks.hpp>
 #include <weir/detail/runtime/parking.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 #include <weir/detail/runtime/worker.hpp>
+#include <weir/detail/runtime/worker_threads.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -32,16 +33,27 @@ public:
           parking_(events(), time(), workers_wanted_),
           random_(mixed_seed(this->options().rng_seed)) {
         for (std::size_t i = 0; i < workers_wanted_; ++i) workers_.emplace_back(*this, i);
-        for (worker& w : workers_) threads_.emplace_back([&w] { w.run(); });
     }
-    ~multi_thread_core() override { shut_down(); }
+    ~multi_thread_core() override { shut_down({}, nullptr); }
+
+    /// Starts the workers.
+    /// Errors  Throws what std::thread does; the runtime has ended then.
+    void begin() {
+        WEIR_TRY {
+            for (worker& w : workers_) threads_.bring_to(w);
+        }
+        WEIR_CATCH_ALL {
+            shut_down({}, nullptr);
+            WEIR_RETHROW;
+        }
+    }
 
     // -- scheduler -------------------------------------------------------------------------------
 
     void schedule(owner& o) noexcept override {
         execution* const here = execution::here();
         if (here != nullptr && here->pool == this) {
-            worker::here()->schedule(o);
+            static_cast<worker*>(here)->schedule(o);
             return;
         }
         injected_.push(o, [this] { parking_.wake_one(); });
@@ -77,14 +89,32 @@ public:
         }
     }
     void timers_changed() noexcept override { parking_.timers_changed(); }
+    blocking_pool& blocking() noexcept override { return blocking_; }
 
-    void shut_down() noexcept override {
-        if (std::exchange(shut_down_, true)) return;
+    void stop() noexcept override {
+        blocking_.close();
         stopping_.store(true, sync::memory_order_release);  // to is_stopping
         parking_.wake_all();
-        for (sync::thread& t : threads_) t.join();
-        destroy_tasks();
-        events().shut_down();
+        threads_.stop();
+    }
+    bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
+        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        stop();
+        const bool workers_ended = threads_.join(until);
+        destroy_tasks(workers_ended);
+        if (!workers_ended) {
+            if (report != nullptr)
+                live_.for_each([&](const task_header& t) {
+                    report->still_running.push_back(describe(t, task_kind::task));
+                });
+            threads_.abandon();
+        }
+        const bool blocking_ended = blocking_.join(until);
+        if (!blocking_ended) {
+            if (report != nullptr) blocking_.report_running(*report);
+            blocking_.abandon();
+        }
+        return workers_ended && blocking_ended;
     }
 
     // -- workers ---------------------------------------------------------------------------------
@@ -95,6 +125,14 @@ public:
     std::deque<worker>& workers() noexcept { return workers_; }
     injection_queue& injected() noexcept { return injected_; }
     parking_lot& parking() noexcept { return parking_; }
+    worker_threads& threads() noexcept { return threads_; }
+
+    void enter_work() noexcept { working_.fetch_add(1, sync::memory_order_relaxed); }
+    /// Whoever leaves last after the stop destroys what is left, so that nobody has to wait for it.
+    void leave_work() noexcept {
+        if (working_.fetch_sub(1, sync::memory_order_acq_rel) == 1 && is_stopping())  // the others'
+            destroy_tasks(true);
+    }
 
     /// Destroys what is left of a task, on its turn.
     void end(task_header& t) noexcept {
@@ -123,21 +161,24 @@ private:
         t.release();
     }
 
-    /// With no worker left: each task is taken from its queue, or out of its parked state, and
-    /// destroyed; one that another thread has claimed is waited for.
-    void destroy_tasks() noexcept {
+    /// After the stop: each task is taken from its queue, or out of its parked state, and destroyed.
+    /// `all`: no turn is running; a task that another thread has claimed is waited for.
+    void destroy_tasks(bool all) noexcept {
         execution ending;
         execution* const before = execution::here();
         runtime_core* const entered = exchange_current(this);
         execution::set(&ending);
         live_.close();
+        events().shut_down();
         sync::spin_wait until_arrived;
+        work_queue taken;
         for (;;) {
             while (task_header* const t = live_.take_parked()) end_in(ending, *t);
             bool any = false;
             for (worker& w : workers_) {
-                while (owner* const o = w.take_lifo()) any = true, end_in(ending, static_cast<task_header&>(*o));
-                while (owner* const o = w.queue().pop()) any = true, end_in(ending, static_cast<task_header&>(*o));
+                if (owner* const o = w.take_lifo()) any = true, end_in(ending, static_cast<task_header&>(*o));
+                static_cast<void>(w.queue().steal_into(taken));
+                while (owner* const o = taken.pop()) any = true, end_in(ending, static_cast<task_header&>(*o));
             }
             for (;;) {
                 work_queue::chain c = injected_.pop(1);
@@ -145,7 +186,7 @@ private:
                 any = true;
                 end_in(ending, static_cast<task_header&>(*c.first));
             }
-            if (live_.empty()) break;
+            if (live_.empty() || (!any && !all)) break;
             if (!any) until_arrived.once();
         }
         execution::set(before);
@@ -162,38 +203,61 @@ private:
     injection_queue injected_;
     live_tasks live_;
     std::deque<worker> workers_;
-    std::vector<sync::thread> threads_;
     sync::atomic<std::uint64_t> random_;
     sync::atomic<bool> stopping_{false};
-    bool shut_down_ = false;
+    sync::atomic<bool> shut_down_{false};
+    sync::atomic<std::size_t> working_{0};  // threads that run a worker, or are in a turn without one
+    worker_threads threads_{*this};
+    blocking_pool blocking_{*this};
 };
 
 // -- worker --------------------------------------------------------------------------------------
 
 inline worker::worker(multi_thread_core& core, std::size_t index) noexcept
     : core_(&core), index_(index), random_((core.options().rng_seed + index * 0x9E3779B97F4A7C15u) | 1) {
-    execution_.pool = &core;
+    pool = &core;
 }
 
 inline void worker::run() {
-    execution::set(&execution_);
-    runtime_core::exchange_current(core_);
-    slot::set(this);
-    if (core_->options().on_thread_start) core_->options().on_thread_start();
-    while (!core_->is_stopping()) {
+    tenure mine;
+    tenure_ = &mine;
+    execution::set(this);
+    core_->enter_work();
+    while (!mine.lost && !core_->is_stopping()) {
         owner* o = next();
         if (o == nullptr) o = search();
-        if (o != nullptr) run_turn(*o);
+        if (o != nullptr) run_turn(*o, mine);
     }
-    if (core_->options().on_thread_stop) core_->options().on_thread_stop();
-    slot::set(nullptr);
-    runtime_core::exchange_current(nullptr);
     execution::set(nullptr);
+    core_->leave_work();
+}
+
+inline worker::tenure& worker::lend() noexcept {
+    tenure& mine = *tenure_;
+    current = nullptr;
+    on_offer_.store(true, sync::memory_order_release);  // to take
+    WEIR_TRY {
+        core_->threads().bring_to(*this);
+    }
+    WEIR_CATCH_ALL {  // no thread can be made: the worker waits for this one
+    }
+    return mine;
+}
+
+inline bool worker::take_back(tenure& mine, owner& running) noexcept {
+    if (!take()) return false;
+    tenure_ = &mine;
+    current = &running;
+    return true;
 }
 
 inline void worker::schedule(owner& o) noexcept {
     owner* to_ring = &o;
     if (core_->options().lifo_slot) {
+        if (lifo_.load(sync::memory_order_relaxed) == nullptr) {  // only this thread fills it
+            lifo_.store(&o, sync::memory_order_release);          // to take_lifo
+            return;
+        }
         to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
         if (to_ring == nullptr) return;
     }
@@ -248,8 +312,19 @@ inline owner* worker::take_injected() noexcept {
     return first;
 }
 
+/// Whether what is in the ring of worker `i` has waited there for longer than a move to this
+/// worker costs. The first look at an entry only notes it.
+inline bool worker::keeps_waiting(std::size_t i, time_point now) noexcept {
+    if (i >= glances_.size()) return true;
+    glance& seen = glances_[i];
+    const work_queue& ring = core_->workers()[i].queue_;
+    if (!ring.has_passed(seen.end)) return now - seen.when >= patience;
+    seen = {ring.end(), now};
+    return false;
+}
+
 /// One round over the other workers, from a random one.
-inline owner* worker::steal() noexcept {
+inline owner* worker::steal(time_point now) noexcept {
     auto& workers = core_->workers();
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
@@ -257,8 +332,10 @@ inline owner* worker::steal() noexcept {
     const std::size_t n = workers.size();
     const std::size_t start = static_cast<std::size_t>(random_ % n);
     for (std::size_t k = 0; k < n; ++k) {
-        worker& victim = workers[(start + k) % n];
-        if (&victim != this && victim.queue_.steal_into(queue_) != 0)
+        const std::size_t i = (start + k) % n;
+        worker& victim = workers[i];
+        if (i == index_ || victim.queue_.empty() || !keeps_waiting(i, now)) continue;
+        if (victim.queue_.steal_into(queue_) != 0)
             if (owner* const o = queue_.pop()) return o;
     }
     return take_injected();
@@ -291,15 +368,17 @@ inline owner* worker::search() {
     parking_lot& parking = core_->parking();
     if (!searching_ && !std::exchange(on_watch_, false))
         searching_ = parking.try_search(core_->workers().size());
-    owner* found = steal();
+    time_point now = sync::now();
+    owner* found = steal(now);
     if (found == nullptr && searching_) {
         note_turns();
         // A sleeping thread costs a hundred times what a spinning one does to start again.
-        const auto spin_until = sync::now() + std::chrono::microseconds(50);
+        const time_point spin_until = now + std::chrono::microseconds(50);
         do {
             sync::spin_burst();
-            found = steal();
-        } while (found == nullptr && sync::now() < spin_until);
+            now = sync::now();
+            found = steal(now);
+        } while (found == nullptr && now < spin_until);
     }
     if (found == nullptr) found = steal_stale();
     if (found != nullptr) {
@@ -321,20 +400,26 @@ inline owner* worker::search() {
     return nullptr;
 }
 
-inline void worker::run_turn(owner& o) {
+inline void worker::run_turn(owner& o, const tenure& mine) {
     found_work();
     turns_.store(turns_.load(sync::memory_order_relaxed) + 1, sync::memory_order_relaxed);
     auto& t = static_cast<task_header&>(o);
-    execution_.current = &t;
-    t.collect(false);
-    if (t.run_turn()) [[unlikely]] {
+    current = &t;
+    if (t.has_mail()) t.collect(false);
+    const bool ended = t.run_turn();
+    if (ended) [[unlikely]]
         core_->end(t);
-    } else if (t.has_taken() || !t.try_park()) {
+    const bool goes_on = !ended && (t.has_taken() || !t.try_park());
+    if (mine.lost) [[unlikely]] {
+        if (goes_on) core_->schedule(t);
+        return;
+    }
+    if (goes_on) {
         work_queue::chain overflow;
         queue_.push(t, overflow);
         core_->injected().push(overflow);
     }
-    execution_.current = nullptr;
+    current = nullptr;
 }
 
 inline void worker::look_at_events() noexcept {

@@ -1,6 +1,8 @@
 #pragma once
 // What the two runtimes have in common, and how spawn finds the current one.
 
+#include <pthread.h>
+
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -12,9 +14,13 @@
 #include <weir/detail/core/task_header.hpp>
 #include <weir/detail/runtime/driver.hpp>
 #include <weir/detail/runtime/options.hpp>
+#include <weir/detail/runtime/shutdown_report.hpp>
+#include <weir/detail/runtime/thread_group.hpp>
 #include <weir/detail/runtime/time_driver.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+class blocking_pool;
 
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
@@ -31,19 +37,71 @@ public:
     virtual void start(task_header& t) noexcept = 0;
     /// Runs tasks on the calling thread until `root` is done.
     virtual void drive(task_header& root) = 0;
-    /// Stops running tasks and destroys them all.
-    virtual void shut_down() noexcept = 0;
+    /// Ends the runtime once and for all: no more turns begin, and every task is destroyed. False:
+    /// at the deadline some turn or blocking function was still running; its thread goes on without
+    /// being waited for, and is named in the report. Not on a thread of the runtime's own, unless
+    /// there is a deadline to wait for.
+    virtual bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept = 0;
+    /// Begins the end of the runtime from within: block_on returns where it can.
+    virtual void stop() noexcept = 0;
     /// Lets a thread that sleeps in this runtime look at its timers again. Any thread.
     virtual void timers_changed() noexcept = 0;
+    /// Where this runtime's blocking functions run.
+    virtual blocking_pool& blocking() noexcept = 0;
+
+    /// Starts a thread of this runtime, in its context, that calls `body`. Any thread.
+    template <class Body>
+    void launch(thread_group& group, Body body) {
+        group.launch([self = shared_from_this(), run = std::move(body)]() mutable {
+            // The system keeps fifteen characters.
+            ::pthread_setname_np(::pthread_self(), self->options().thread_name.substr(0, 15).c_str());
+            exchange_current(self.get());
+            if (self->options().on_thread_start) self->options().on_thread_start();
+            run();
+            if (self->options().on_thread_stop) self->options().on_thread_stop();
+            exchange_current(nullptr);
+        });
+    }
 
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
     [[nodiscard]] time_driver& time() noexcept { return time_; }
     [[nodiscard]] driver& events() noexcept { return driver_; }
 
-    void set_name(task_header& t, std::string_view name) {
+    /// Where there is no memory for it, the task goes without a name.
+    void set_name(task_header& t, std::string_view name) noexcept {
         scoped_lock guard(names_lock_);
-        names_.emplace(t.id(), name);
-        t.named = true;
+        WEIR_TRY {
+            names_.emplace(t.id(), name);
+            t.named = true;
+        }
+        WEIR_CATCH_ALL {}
+    }
+
+    [[nodiscard]] running_task describe(const task_header& t, task_kind kind) {
+        return running_task{name_of(t), t.id(), t.site(), kind};
+    }
+
+    /// A task has ended: its name is not needed any more.
+    void forget_name(const task_header& t) noexcept {
+        if (!t.named) return;
+        scoped_lock guard(names_lock_);
+        names_.erase(t.id());
+    }
+
+    static task_id next_shared_id() noexcept {
+        return task_id{sequence_.fetch_add(1, sync::memory_order_relaxed)};
+    }
+
+    /// The exception that has ended the runtime, or null.
+    [[nodiscard]] std::exception_ptr fatal() const noexcept {
+        scoped_lock guard(names_lock_);
+        return fatal_;
+    }
+
+    /// Whether the calling thread is busy for this runtime, so that waiting for the runtime's end
+    /// here would be waiting for ever.
+    [[nodiscard]] bool runs_here() const noexcept {
+        return current() == this && execution::here() != nullptr;
     }
 
     /// Applies the policy to an exception that nobody can join.
@@ -66,14 +124,11 @@ public:
     }
 
 protected:
-    /// A task has ended: its name is not needed any more.
-    void forget_name(const task_header& t) noexcept {
-        if (!t.named) return;
+    [[nodiscard]] std::string name_of(const task_header& t) {
         scoped_lock guard(names_lock_);
-        names_.erase(t.id());
+        auto const found = names_.find(t.id());
+        return found == names_.end() ? std::string() : found->second;
     }
-    [[nodiscard]] bool shutdown_requested() const noexcept { return shutdown_requested_; }
-    [[nodiscard]] const std::exception_ptr& fatal() const noexcept { return fatal_; }
 
     /// The start of a xorshift sequence, far from those of neighbouring seeds (splitmix64, Vigna).
     static std::uint64_t mixed_seed(std::uint64_t seed) noexcept {
@@ -92,11 +147,9 @@ protected:
         }
         return task_id{next_id_++};
     }
-    static task_id next_shared_id() noexcept {
-        return task_id{sequence_.fetch_add(1, sync::memory_order_relaxed)};
-    }
 
 private:
+
     using context = sync::thread_slot<runtime_core, struct current_runtime>;
     static constexpr std::uint64_t id_block = 1024;
     static inline sync::atomic<std::uint64_t> sequence_{1};
@@ -104,20 +157,15 @@ private:
     runtime_options options_;
     time_driver time_;
     driver driver_;
-    small_lock names_lock_;
+    mutable small_lock names_lock_;  // guards the next two
     std::unordered_map<task_id, std::string> names_;  // of the tasks that were given one
     std::exception_ptr fatal_;
-    bool shutdown_requested_ = false;
     std::uint64_t next_id_ = 0;
     std::uint64_t last_id_ = 0;
 };
 
 inline void runtime_core::report_unhandled(const task_header& t, std::exception_ptr e) noexcept {
-    std::string name;
-    {
-        scoped_lock guard(names_lock_);
-        if (auto const found = names_.find(t.id()); found != names_.end()) name = found->second;
-    }
+    const std::string name = name_of(t);
     const unhandled& policy = options_.on_unhandled;
     if (policy.function()) {
         policy.function()(unhandled_exception_info{t.id(), name, t.site(), e});
@@ -127,8 +175,11 @@ inline void runtime_core::report_unhandled(const task_header& t, std::exception_
         case unhandled::ignore: return;
         case unhandled::terminate: std::terminate();
         case unhandled::shutdown:
-            fatal_ = std::move(e);
-            shutdown_requested_ = true;
+            {
+                scoped_lock guard(names_lock_);
+                if (fatal_ == nullptr) fatal_ = std::move(e);
+            }
+            stop();
             return;
         case unhandled::log: break;
     }

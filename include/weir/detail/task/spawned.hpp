@@ -16,11 +16,17 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 struct task_access {
     template <class T>
     static std::coroutine_handle<task_promise<T>> release(task<T>& t) {
+        auto const root = peek(t);
+        t.coroutine_ = {};
+        return root;
+    }
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> peek(const task<T>& t) {
         if (!t.coroutine_)
             fail<already_consumed_error>(
                 "this weir::task was awaited, spawned or moved from already: "
                 "call the coroutine function again for another run");
-        return std::exchange(t.coroutine_, {});
+        return t.coroutine_;
     }
 };
 
@@ -79,10 +85,12 @@ void destroy_task_result(task_header& t) noexcept {
 template <class T>
 inline constexpr task_type task_type_of{&finish_task<T>, &destroy_task_result<T>};
 
-/// Makes `t` a task of `core`, not started yet; the caller owns one reference.
-template <class T>
-task_header& make_spawned(task<T>& t, runtime_core& core, std::source_location site) {
-    task_header& header = core.make_task(task_access::release(t), task_type_of<T>, site);
+/// Makes `t` a task of a runtime or its blocking pool, not started yet; the caller owns one
+/// reference.
+template <class T, class Home>
+task_header& make_spawned(task<T>& t, Home& home, std::source_location site) {
+    task_header& header = home.make_task(task_access::peek(t), task_type_of<T>, site);
+    task_access::release(t);  // not before: there may have been no room for the task
     root_of<T>(header).promise().start_for({}, header);
     return header;
 }
@@ -91,6 +99,12 @@ task_header& make_spawned(task<T>& t, runtime_core& core, std::source_location s
 template <class R, class F, class... Args>
 task<R> invoke_stored(F f, Args... args) {
     co_return co_await std::invoke(f, std::move(args)...);
+}
+
+/// The task around a function that blocks.
+template <class R, class F>
+task<R> call_stored(F f) {
+    co_return std::invoke(std::move(f));
 }
 
 template <class A>
