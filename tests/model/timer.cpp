@@ -1,4 +1,4 @@
-#include "tasks.hpp"
+#include "runtime.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,26 +14,11 @@ using model::parcel;
 
 namespace {
 
-// A clock, stopped, and nothing that runs tasks.
-class stopped_clock final : public weir::detail::runtime_core {
+// A runtime of which only the clock is used, and that is stopped.
+class stopped_clock : public weir::detail::current_thread_core {
 public:
-    stopped_clock() : runtime_core(options()) {}
+    stopped_clock() : current_thread_core(model::stopped_clock_options()) {}
     void advance(std::chrono::nanoseconds by) { time().advance(by); }
-
-private:
-    static weir::runtime_options options() {
-        weir::runtime_options o;
-        o.start_paused = true;
-        return o;
-    }
-    weir::detail::task_header& make_task(std::coroutine_handle<>, const weir::detail::task_type&,
-                                         std::source_location) override {
-        std::abort();
-    }
-    void start(weir::detail::task_header&) noexcept override {}
-    void drive(weir::detail::task_header&) override {}
-    void shut_down() noexcept override {}
-    void timers_changed() noexcept override {}
 };
 
 weir::task<> wait_until(weir::clock::time_point t) { co_await weir::sleep_until(t); }

@@ -114,7 +114,7 @@ private:
 struct engine {
     choice_path choices;
     int preemption_bound = 2;
-    std::uint32_t step_limit = 20'000;
+    std::uint32_t step_limit = 5'000;
     bool log = false;
     const void* watched = nullptr;  // an address whose plain accesses are logged
     std::unordered_set<std::uint64_t> shared_places;  // of atomics that several threads have used
