@@ -249,6 +249,8 @@ struct spawn_access {
                       "spawn_blocking runs a function that blocks its thread, and never awaits: use "
                       "spawn for a weir::task");
         auto t = call_stored<returned>(std::move(f));
+        if (core.events().simulated() != nullptr) [[unlikely]]  // which has one thread for all
+            return spawn_on(core, std::move(t), name, site);
         task_header& header = make_spawned(t, core.blocking(), site);
         join_handle<returned> handle(header);
         if (!name.empty()) core.set_name(header, name);

@@ -52,7 +52,7 @@ public:
                     ? "deadlock: every task waits, and nothing is left that could wake one"
                     : "deadlock: every task waits, and the clock stands still (auto_advance is off)");
         }
-        if (!root.is_done()) std::rethrow_exception(fatal());
+        if (!root.is_done()) destroy_tasks();
     }
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         const bool all_ended = current_thread_core::shut_down(until, report);
