@@ -7,6 +7,7 @@
 #include <weir/bytes.hpp>
 #include <weir/cancellation_token.hpp>
 #include <weir/expected.hpp>
+#include <weir/interval.hpp>
 #include <weir/join.hpp>
 #include <weir/join_set.hpp>
 #include <weir/mpmc.hpp>

@@ -32,6 +32,7 @@ public:
           workers_wanted_(worker_count(this->options())),
           parking_(events(), time(), workers_wanted_),
           random_(mixed_seed(this->options().rng_seed)) {
+        time().forbid_pause();
         for (std::size_t i = 0; i < workers_wanted_; ++i) workers_.emplace_back(*this, i);
     }
     ~multi_thread_core() override { shut_down({}, nullptr); }
