@@ -84,6 +84,7 @@ public:
         pass_turn_on();
     }
 
+    [[nodiscard]] bool may_end_here() const noexcept override { return !is_driven_here(); }
     void stop() noexcept override {
         blocking_.close();
         stopping_.store(true, sync::memory_order_relaxed);
@@ -143,11 +144,11 @@ private:
 
     void step() {
         if (--until_events_ == 0) [[unlikely]] {
-            until_events_ = interval(options().event_interval);
+            until_events_ = options().event_interval;
             look_at_events();
         }
         if (--until_injected_ == 0) [[unlikely]] {
-            until_injected_ = interval(options().global_queue_interval);
+            until_injected_ = options().global_queue_interval;
             drain_injected();
         }
         if (owner* const o = ready.pop()) [[likely]]
@@ -155,7 +156,6 @@ private:
         else if (!drain_injected())
             sleep();
     }
-    static std::uint32_t interval(std::uint32_t turns) noexcept { return turns == 0 ? 1 : turns; }
 
     void run(task_header& t) {
         if (release_if_done(t)) [[unlikely]]
@@ -174,7 +174,11 @@ private:
     }
 
     void sleep() {
-        if (time().advance_to_next()) return;
+        if (options().on_thread_park) options().on_thread_park();  // it may spawn
+        if (ready.empty() && !time().advance_to_next()) wait_for_events();
+        if (options().on_thread_unpark) options().on_thread_unpark();
+    }
+    void wait_for_events() {
         auto const timeout = time().is_paused() ? std::nullopt : time().until_next();
         {
             scoped_lock guard(injection_lock_);
@@ -182,9 +186,7 @@ private:
             if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
-        if (options().on_thread_park) options().on_thread_park();
         events().park(timeout);
-        if (options().on_thread_unpark) options().on_thread_unpark();
         {
             scoped_lock guard(injection_lock_);
             sleeping_ = false;
@@ -354,7 +356,6 @@ private:
     wait_node* last_ = nullptr;  // who ends the runtime
 
     sync::atomic<bool> stopping_{false};
-    sync::atomic<bool> shut_down_{false};
 
     blocking_pool blocking_{*this};
 };

@@ -7,11 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <weir/detail/core/standalone.hpp>
@@ -147,10 +151,19 @@ public:
     }
 
 private:
-    static std::size_t worker_count(const runtime_options& o) noexcept {
-        if (const char* const text = std::getenv("WEIR_WORKER_THREADS"))
-            if (const unsigned long n = std::strtoul(text, nullptr, 10); n != 0) return n;
+    static std::size_t worker_count(const runtime_options& o) {
+        if (o.start_paused)
+            fail<std::invalid_argument>(
+                "runtime_options::start_paused needs a current_thread_runtime: with several threads "
+                "nobody could say when nothing runs");
         if (o.worker_threads != 0) return o.worker_threads;
+        if (const char* const text = std::getenv("WEIR_WORKER_THREADS")) {
+            std::size_t n = 0;
+            const auto [end, error] = std::from_chars(text, text + std::strlen(text), n);
+            if (error != std::errc() || *end != '\0' || n == 0)
+                fail<std::invalid_argument>("WEIR_WORKER_THREADS must be a number from 1 on");
+            return n;
+        }
         return std::max<std::size_t>(sync::thread::hardware_concurrency(), 1);
     }
 
@@ -206,7 +219,6 @@ private:
     std::deque<worker> workers_;
     sync::atomic<std::uint64_t> random_;
     sync::atomic<bool> stopping_{false};
-    sync::atomic<bool> shut_down_{false};
     sync::atomic<std::size_t> working_{0};  // threads that run a worker, or are in a turn without one
     worker_threads threads_{*this};
     blocking_pool blocking_{*this};
@@ -271,11 +283,11 @@ inline void worker::schedule(owner& o) noexcept {
 
 inline owner* worker::next() noexcept {
     if (--until_events_ == 0) [[unlikely]] {
-        until_events_ = std::max<std::uint32_t>(core_->options().event_interval, 1);
+        until_events_ = core_->options().event_interval;
         look_at_events();
     }
     if (--until_injected_ == 0) [[unlikely]] {
-        until_injected_ = std::max<std::uint32_t>(core_->options().global_queue_interval, 1);
+        until_injected_ = core_->options().global_queue_interval;
         if (owner* const o = take_injected()) return o;
     }
     if (lifo_.load(sync::memory_order_relaxed) != nullptr) {
@@ -371,19 +383,24 @@ inline owner* worker::search() {
         found_work();
         return found;
     }
+    if (core_->options().on_thread_park) core_->options().on_thread_park();  // it may spawn
+    if (lifo_.load(sync::memory_order_relaxed) == nullptr && queue_.empty()) sleep();
+    if (core_->options().on_thread_unpark) core_->options().on_thread_unpark();
+    return nullptr;
+}
+
+inline void worker::sleep() {
+    parking_lot& parking = core_->parking();
     note_turns();
     parking.register_asleep(sleeper_, std::exchange(searching_, false));
     if (!core_->injected().empty_locked() || core_->is_stopping()) {
         searching_ = parking.stay_awake(sleeper_);
-        return nullptr;
+        return;
     }
-    if (core_->options().on_thread_park) core_->options().on_thread_park();
     searching_ = parking.sleep(sleeper_);
     on_watch_ = !searching_;
-    if (core_->options().on_thread_unpark) core_->options().on_thread_unpark();
     core_->time().fire();
     if (!sleeper_.took_events) core_->events().poll();
-    return nullptr;
 }
 
 inline void worker::run_turn(owner& o, const tenure& mine) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,7 +26,7 @@ class blocking_pool;
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
     explicit runtime_core(runtime_options options)
-        : options_(std::move(options)), time_(options_.start_paused) {}
+        : options_(validated(std::move(options))), time_(options_.start_paused) {}
     runtime_core(const runtime_core&) = delete;
     runtime_core& operator=(const runtime_core&) = delete;
     virtual ~runtime_core() = default;
@@ -42,6 +43,8 @@ public:
     /// being waited for, and is named in the report. Not on a thread of the runtime's own, unless
     /// there is a deadline to wait for.
     virtual bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept = 0;
+    /// Whether shut_down with a deadline can work on the calling thread.
+    [[nodiscard]] virtual bool may_end_here() const noexcept { return true; }
     /// Begins the end of the runtime from within: block_on returns where it can.
     virtual void stop() noexcept = 0;
     /// Lets a thread that sleeps in this runtime look at its timers again. Any thread.
@@ -94,6 +97,10 @@ public:
         return fatal_;
     }
 
+    /// Whether shut_down has been called.
+    [[nodiscard]] bool has_ended() const noexcept {
+        return shut_down_.load(sync::memory_order_acquire);
+    }
     /// Whether the calling thread is busy for this runtime, so that waiting for the runtime's end
     /// here would be waiting for ever.
     [[nodiscard]] bool runs_here() const noexcept {
@@ -121,6 +128,8 @@ public:
 
 protected:
 
+    sync::atomic<bool> shut_down_{false};
+
     /// The start of a xorshift sequence, far from those of neighbouring seeds (splitmix64, Vigna).
     static std::uint64_t mixed_seed(std::uint64_t seed) noexcept {
         seed += 0x9E3779B97F4A7C15u;
@@ -140,6 +149,17 @@ protected:
     }
 
 private:
+    static runtime_options validated(runtime_options o) {
+        if (o.max_blocking_threads == 0)
+            fail<std::invalid_argument>("runtime_options::max_blocking_threads must not be 0");
+        if (o.thread_keep_alive < o.thread_keep_alive.zero())
+            fail<std::invalid_argument>("runtime_options::thread_keep_alive must not be negative");
+        if (o.global_queue_interval == 0)
+            fail<std::invalid_argument>("runtime_options::global_queue_interval must not be 0");
+        if (o.event_interval == 0)
+            fail<std::invalid_argument>("runtime_options::event_interval must not be 0");
+        return o;
+    }
     [[nodiscard]] std::string name_of(const task_header& t) {
         scoped_lock guard(names_lock_);
         auto const found = names_.find(t.id());

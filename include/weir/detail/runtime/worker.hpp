@@ -74,6 +74,7 @@ private:
 
     [[nodiscard]] owner* next() noexcept;
     [[nodiscard]] owner* search();
+    void sleep();
     [[nodiscard]] owner* steal() noexcept;
     [[nodiscard]] owner* steal_stale() noexcept;
     [[nodiscard]] owner* take_injected() noexcept;
