@@ -23,6 +23,13 @@ weir::task<sample> lock_alone(u64 count) {
     co_return sample{count, time};
 }
 
+// Two lines: in a process of one thread, which needs no read-modify-writes, and beside another thread.
+void mutex_uncontended(std::string_view name) {
+    measure_on(current_thread{}, name, "", lock_alone);
+    const weir::multi_thread_runtime beside = two_workers{}();
+    measure_on(current_thread{}, name, "+threads", lock_alone);
+}
+
 // The caller joins this task before the mutex goes away.
 template <bool HoldAcrossYield>
 weir::task<> add_ones(weir::mutex<u64>& total, u64 count) {
@@ -66,8 +73,7 @@ weir::task<sample> acquire_alone(u64 count) {
 
 std::vector<workload> lock_workloads() {
     return {
-        {"mutex_uncontended_st",
-         [](std::string_view name) { measure_on(current_thread{}, name, "", lock_alone); }},
+        {"mutex_uncontended_st", mutex_uncontended},
         {"mutex_contended_mt2",
          [](std::string_view name) { measure_on(two_workers{}, name, "", lock_together<false>); }},
         {"mutex_held_across_yield_st",

@@ -35,7 +35,8 @@ check() {  # FILE EXPECTED WRITE
 
 cp CMakeLists.txt "$work/cmake"
 cp meson.build "$work/meson"
-for list in unit_tests:. alloc_tests:alloc interop_tests:interop compile_fail_tests:compile_fail; do
+for list in unit_tests:. alloc_tests:alloc interop_tests:interop model_tests:model \
+    compile_fail_tests:compile_fail; do
     name=${list%%:*}
     on_disk "${list##*:}" >"$work/names"
     sed 's/^/    /' "$work/names" >"$work/lines"

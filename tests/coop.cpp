@@ -140,6 +140,25 @@ TEST_SUITE("budget") {
         }());
     }
 
+    TEST_CASE_TEMPLATE("hungry branches take turns in being the first to spend the budget", R,
+                       WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            std::vector<int> turns;  // which branch has spent a whole budget, one turn after another
+            int spent[3] = {};
+            const auto hungry = [&](int i) -> weir::task<> {
+                while (turns.size() < 30) {
+                    co_await weir::this_task::consume_budget();
+                    if (++spent[i] < budget - 2) continue;
+                    turns.push_back(i);
+                    for (int& n : spent) n = 0;
+                }
+            };
+            co_await weir::join(hungry(0), hungry(1), hungry(2));
+            for (std::size_t i = 3; i < turns.size(); ++i) CHECK(turns[i] == (turns[i - 1] + 1) % 3);
+        }());
+    }
+
     TEST_CASE_TEMPLATE("a timeout fires around a loop that never waits", R, WEIR_RUNTIMES) {
         R rt;
         rt.block_on([]() -> weir::task<> {

@@ -59,7 +59,7 @@ TEST_SUITE("mutex guards, owned and mapped") {
             auto m = std::make_shared<weir::mutex<record>>(1, "text");
             std::weak_ptr<weir::mutex<record>> watch = m;
             auto g = co_await weir::mutex<record>::lock_owned(std::move(m));
-            CHECK(g.owner() == watch.lock());
+            CHECK(g.mutex() == watch.lock());
             auto text = g.map([](record& r) -> std::string& { return r.second; });
             auto first = text.map([](std::string& s) -> char& { return s.front(); });
             *first = 'n';
@@ -98,7 +98,7 @@ TEST_SUITE("mutex guards, owned and mapped") {
         const auto fails = [](int&) -> int& { throw std::runtime_error("no part"); };
         CHECK_THROWS_AS(static_cast<void>(g->map(fails)), std::runtime_error);
         CHECK_FALSE(m.try_lock().has_value());
-        CHECK(&g->owner() == &m);
+        CHECK(&g->mutex() == &m);
     }
 
     TEST_CASE("it lives in static memory, and gives its data to who has it alone") {

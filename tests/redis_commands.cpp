@@ -7,12 +7,15 @@
 #include <chrono>
 #include <limits>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "../examples/redis/commands.hpp"
+#include "../examples/redis/glob.hpp"
 
 namespace {
 
@@ -20,10 +23,16 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using redis::fate;
 
+// What clients share: plain data, without a lock around the keys.
+struct server_state {
+    redis::store keys;
+    redis::server_state shared;
+};
+
 // One client of a server with a clock that only the test moves.
 class connection {
 public:
-    explicit connection(redis::database& db) : db_(db) {}
+    explicit connection(server_state& db) : db_(db) {}
 
     std::string operator()(std::string_view input) {
         input_ += input;
@@ -31,31 +40,46 @@ public:
         do {
             redis::reply_buffer out;
             out.use_resp3(talk_.client().protocol == 3);
-            input_.erase(0, talk_.answer(input_, db_, now, out));
+            redis::whole_store access(db_.keys);
+            input_.erase(0, talk_.answer(input_, db_.shared, access, now, out));
             replies += out.joined();
         } while (talk_.more());
         return replies;
     }
     fate end() const { return talk_.end(); }
-    ~connection() { talk_.leave(db_); }
+    ~connection() { talk_.leave(db_.shared); }
 
-    /// The messages that wait for this client, as they would be sent.
-    std::string messages() {
-        std::string all;
-        while (const auto m = talk_.client().listening->messages().try_recv()) all += m->view();
-        return all;
+    /// The messages that wait for this client, as they would be sent; how many were lost.
+    std::string messages(std::uint64_t* lost = nullptr) {
+        redis::subscription& listening = *talk_.client().listening;
+        for (auto& f : listening.take_feeds()) feeds_.push_back(std::move(f));
+        redis::reply_buffer out;
+        out.use_resp3(talk_.client().protocol == 3);
+        for (auto& f : feeds_) {
+            for (auto r = f.receiver.try_recv(); !r.is_empty(); r = f.receiver.try_recv()) {
+                if (lost != nullptr) *lost += r.lagged();
+                if (!r.has_value()) continue;
+                if (f.patterns) {
+                    listening.deliver_to_patterns(**r, out);
+                } else {
+                    listening.deliver_to_channel(**r, out);
+                }
+            }
+        }
+        return out.joined();
     }
 
     redis::instant now{std::chrono::hours(24 * 365 * 50)};
 
 private:
-    redis::database& db_;
+    server_state& db_;
     redis::conversation talk_;
     std::string input_;
+    std::vector<redis::subscription::feed> feeds_;
 };
 
 struct server {
-    redis::database db;
+    server_state db;
     connection ask{db};
 };
 
@@ -190,7 +214,7 @@ TEST_SUITE("redis_commands") {
     }
 
     TEST_CASE("a message reaches those who listen to its channel, and nobody else") {
-        redis::database db;
+        server_state db;
         connection a(db);
         connection b(db);
         connection publisher(db);
@@ -230,18 +254,128 @@ TEST_SUITE("redis_commands") {
               "_\r\n>3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$2\r\nhi\r\n:1\r\n");
     }
 
-    TEST_CASE("a listener that does not read loses its queue's sender, not the server's memory") {
-        redis::database db;
+    TEST_CASE("a listener that does not read loses messages, and costs no memory") {
+        server_state db;
         connection slow(db);
         connection publisher(db);
         slow("SUBSCRIBE x\r\n");
-        for (std::size_t i = 0; i < 2 * redis::subscriber::queue_size; ++i) {
-            publisher("PUBLISH x m\r\n");
+        slow.messages();
+        constexpr std::size_t kept = redis::channel_hub::ring_size;
+        for (std::size_t i = 0; i < kept + 100; ++i) publisher("PUBLISH x m\r\n");
+        std::uint64_t lost = 0;
+        const std::string all = slow.messages(&lost);
+        CHECK(std::count(all.begin(), all.end(), '*') == kept);
+        CHECK(lost == 100);
+    }
+
+    TEST_CASE("what was published before a subscription is never delivered, in whatever ring it is") {
+        server_state db;
+        connection a(db);
+        connection publisher(db);
+        a("SUBSCRIBE x y\r\n");
+        publisher("PUBLISH x old\r\n");
+        a("UNSUBSCRIBE x\r\nSUBSCRIBE x\r\n");
+        publisher("PUBLISH x new\r\n");
+        CHECK(a.messages() == "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$3\r\nnew\r\n");
+        // The rings are fewer than the channels: a listener of one must not hear another.
+        for (int i = 0; i < 500; ++i) publisher("PUBLISH other:" + std::to_string(i) + " m\r\n");
+        connection b(db);
+        std::string names;
+        for (int i = 0; i < 500; ++i) names += " other:" + std::to_string(i);
+        b("SUBSCRIBE" + names + "\r\n");
+        CHECK(publisher("PUBLISH x m\r\n") == ":1\r\n");
+        CHECK(b.messages().empty());
+    }
+
+    TEST_CASE("a pattern hears the channels that it matches, beside the channel itself") {
+        server_state db;
+        connection a(db);
+        connection publisher(db);
+        CHECK(a("PSUBSCRIBE n*s n[ae]ws\r\n") ==
+              "*3\r\n$10\r\npsubscribe\r\n$3\r\nn*s\r\n:1\r\n"
+              "*3\r\n$10\r\npsubscribe\r\n$7\r\nn[ae]ws\r\n:2\r\n");
+        a("SUBSCRIBE news\r\n");
+        CHECK(publisher("PUBLISH news hi\r\nPUBLISH ns ho\r\nPUBLISH x no\r\n") ==
+              ":3\r\n:1\r\n:0\r\n");
+        const auto by_pattern = [](std::string pattern, std::string channel, std::string text) {
+            const auto bulk = [](const std::string& s) {
+                return "$" + std::to_string(s.size()) + "\r\n" + s + "\r\n";
+            };
+            return "*4\r\n" + bulk("pmessage") + bulk(pattern) + bulk(channel) + bulk(text);
+        };
+        const std::string got = a.messages();
+        CHECK(got.find(by_pattern("n*s", "news", "hi") + by_pattern("n[ae]ws", "news", "hi")) !=
+              got.npos);
+        CHECK(got.find(by_pattern("n*s", "ns", "ho")) != got.npos);
+        CHECK(got.find("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n") != got.npos);
+        CHECK(a("PUNSUBSCRIBE\r\n").find(":2\r\n*3\r\n$12\r\npunsubscribe\r\n") != got.npos);
+        CHECK(publisher("PUBLISH ns ho\r\n") == ":0\r\n");
+    }
+
+    TEST_CASE("KEYS and SCAN find every key that is there, while others come and go") {
+        server s;
+        std::set<std::string> expected;
+        for (int i = 0; i < 1000; ++i) {
+            const std::string key = "key:" + std::to_string(i);
+            s.ask("SET " + key + " v\r\n");
+            expected.insert(key);
         }
-        const std::string all = slow.messages();
-        CHECK(std::count(all.begin(), all.end(), '*') == redis::subscriber::queue_size);
-        publisher("PUBLISH x m\r\n");
-        CHECK(slow.messages().empty());
+        s.ask("SET gone v PX 1\r\n");
+        s.ask.now += 10ms;
+        CHECK(s.ask("KEYS *\r\n").substr(0, 7) == "*1000\r\n");
+        CHECK(s.ask("KEYS key:99?\r\n").substr(0, 5) == "*10\r\n");
+        CHECK(s.ask("KEYS nosuch\r\n") == "*0\r\n");
+        std::set<std::string> found;
+        std::string cursor = "0";
+        int added = 0;
+        do {
+            const std::string reply = s.ask("SCAN " + cursor + " COUNT 20\r\n");
+            redis::reply_parser parser;
+            REQUIRE(parser.parse(reply) == redis::reply_parser::result::reply);
+            const auto both = parser.take();
+            cursor = both.elements()[0].view();
+            for (const auto& key : both.elements()[1].elements()) found.emplace(key.view());
+            // The map grows under the scan.
+            for (int i = 0; i < 5; ++i) s.ask("SET new:" + std::to_string(added++) + " v\r\n");
+            REQUIRE(added < 1'000'000);
+        } while (cursor != "0");
+        CHECK(std::includes(found.begin(), found.end(), expected.begin(), expected.end()));
+    }
+
+    TEST_CASE("SCAN and EXPIRE take their options as redis-server does") {
+        check_replies({
+            {"SCAN 0", "*2\r\n$1\r\n0\r\n*0"}, {"SCAN x", "-ERR invalid cursor"},
+            {"SCAN 0 COUNT 0", "-ERR syntax error"}, {"SCAN 0 COUNT x", no_integer},
+            {"SCAN 0 FOO", "-ERR syntax error"}, {"SCAN 0 MATCH", "-ERR syntax error"},
+            {"SET k v", "+OK"}, {"SCAN 0 MATCH k* COUNT 100", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk"},
+            {"SCAN 0 TYPE list COUNT 100", "*2\r\n$1\r\n0\r\n*0"},
+            {"EXPIRE k 10 XX", ":0"}, {"EXPIRE k 10 GT", ":0"}, {"EXPIRE k 10 LT", ":1"},
+            {"EXPIRE k 10 NX", ":0"}, {"EXPIRE k 20 LT", ":0"}, {"EXPIRE k 20 gt", ":1"},
+            {"TTL k", ":20"}, {"EXPIRE k 5 XX LT", ":1"}, {"TTL k", ":5"},
+            {"EXPIRE k 5 NX XX",
+             "-ERR NX and XX, GT or LT options at the same time are not compatible"},
+            {"EXPIRE k 5 GT LT", "-ERR GT and LT options at the same time are not compatible"},
+        });
+    }
+
+    TEST_CASE("patterns match as a person reads them, and take no longer for being hostile") {
+        using redis::matches_glob;
+        const std::vector<std::tuple<const char*, const char*, bool>> table{
+            {"*", "", true}, {"*", "abc", true}, {"a*c", "abc", true}, {"a*c", "abcd", false},
+            {"a?c", "abc", true}, {"a?c", "ac", false}, {"[abc]", "b", true}, {"[^abc]", "b", false},
+            {"[a-c]x", "bx", true}, {"[c-a]x", "bx", true}, {"[]", "]", false}, {"[", "[", false},
+            {"\\*", "*", true}, {"\\*", "a", false}, {"[\\]]", "]", true}, {"a\\", "a\\", true},
+            {"*a*b*", "xxaxxbxx", true}, {"**a", "a", true}, {"", "", true}, {"", "a", false},
+            {"[a", "a", true}, {"[^", "x", true}, {"h[^e]llo", "hallo", true}, {"a*", "a", true},
+        };
+        for (const auto& [pattern, text, expected] : table) {
+            CAPTURE(pattern);
+            CAPTURE(text);
+            CHECK(matches_glob(pattern, text) == expected);
+        }
+        std::string stars;
+        for (int i = 0; i < 100; ++i) stars += "a*";
+        CHECK_FALSE(matches_glob(stars + "b", std::string(10'000, 'a')));
     }
 
     TEST_CASE("QUIT and protocol errors are answered last, hostile requests not at all") {
@@ -260,7 +394,8 @@ TEST_SUITE("redis_commands") {
     }
 
     TEST_CASE("a flood of requests is answered in order, a batch at a time") {
-        redis::database db;
+        server_state db;
+        redis::whole_store access(db.keys);
         redis::conversation talk;
         const std::string value(1000, 'v');
         std::string input = "SET k " + value + "\r\n";
@@ -269,7 +404,7 @@ TEST_SUITE("redis_commands") {
         std::size_t replies = 0;
         do {
             redis::reply_buffer out;
-            input.erase(0, talk.answer(input, db, redis::instant(), out));
+            input.erase(0, talk.answer(input, db.shared, access, redis::instant(), out));
             CHECK(out.copied() < redis::conversation::batch_size + 2000);
             replies += out.joined().size();
             ++batches;
@@ -282,7 +417,7 @@ TEST_SUITE("redis_commands") {
     TEST_CASE("random bytes never break the server, only their own connection") {
         std::mt19937 random(7);
         const std::string alphabet = "*$0123456789-\r\n\r\n\"' \\xGETSEPING\0:+"s;
-        redis::database db;
+        server_state db;
         for (int round = 0; round < 2000; ++round) {
             connection ask(db);
             for (int n = 0; n < 20 && ask.end() == fate::open; ++n) {

@@ -289,6 +289,30 @@ TEST_SUITE("rwlock guards") {
         CHECK(l.try_write().has_value());
     }
 
+    TEST_CASE("a guard gives access to its lock") {
+        using lock = weir::rwlock<std::pair<int, int>>;
+        auto const l = std::make_shared<lock>(1, 2);
+        {
+            auto r = l->try_read();
+            CHECK(&r->rwlock() == l.get());
+        }
+        {
+            auto w = l->try_write();
+            CHECK(&w->rwlock() == l.get());
+            CHECK(&w->downgrade().rwlock() == l.get());
+        }
+        auto w = lock::try_write_owned(l);
+        CHECK(w->rwlock() == l);
+        auto r = w->downgrade();
+        CHECK(r.rwlock() == l);
+        auto part = r.map([](const auto& p) -> const int& { return p.second; });
+        static_assert(std::is_same_v<decltype(part),
+                                     weir::mapped_rwlock_read_guard<int, std::shared_ptr<lock>>>);
+        CHECK_FALSE(l->try_write().has_value());
+        part.unlock();
+        CHECK(l->try_write().has_value());
+    }
+
     TEST_CASE("try_map of an rvalue that finds nothing gives the guard back") {
         weir::rwlock<std::pair<int, int>> l(1, 2);
         auto w = l.try_write();

@@ -15,6 +15,7 @@
 #include <weir/select.hpp>
 #include <weir/spawn.hpp>
 #include <weir/time.hpp>
+#include <weir/timeout.hpp>
 
 #include "common/awaiting.hpp"
 #include "common/probes.hpp"
@@ -360,6 +361,26 @@ TEST_SUITE("cancel safety") {
             CHECK(v.index() == 1);
             CHECK(rx.try_recv() == 1);
             CHECK_FALSE(rx.try_recv().has_value());
+        }());
+    }
+
+    TEST_CASE_TEMPLATE("lossy goes around anything that can be awaited here", R, WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            auto [tx, rx] = weir::mpsc::channel<int>(4);
+            auto inner = co_await weir::select(
+                weir::biased, weir::lossy(weir::select(weir::biased, tx.reserve(), rx.recv())),
+                weir::lossy(weir::timeout(1h, rx.recv())));
+            CHECK(inner.index() == 0);
+            auto both = co_await weir::select(
+                weir::biased, weir::lossy(weir::join(tx.reserve(), weir::yield_now())),
+                weir::lossy(weir::yield_now()));
+            CHECK(both.index() == 0);
+            auto h = weir::spawn(after_yields(1, 3));
+            auto of_handle = co_await weir::timeout(1h, weir::lossy(h));
+            CHECK(of_handle.value() == 3);
+            auto of_task = co_await weir::timeout(1h, weir::lossy(after_yields(1, 4)));
+            CHECK(of_task.value() == 4);
         }());
     }
 }

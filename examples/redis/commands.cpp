@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
 
 #include "call.hpp"
 
@@ -13,24 +14,27 @@ namespace {
 // In the order of their use: the table is searched from the front, and most entries fall at the
 // comparison of the lengths.
 constexpr std::array table{
-    table_entry{"GET", 2, commands::get},
-    table_entry{"SET", -3, commands::set},
-    table_entry{"PING", -1, commands::ping, true},
-    table_entry{"INCR", 2, commands::incr},
-    table_entry{"MGET", -2, commands::mget},
-    table_entry{"MSET", -3, commands::mset},
-    table_entry{"DEL", -2, commands::del},
-    table_entry{"UNLINK", -2, commands::del},
-    table_entry{"EXISTS", -2, commands::exists},
-    table_entry{"DECR", 2, commands::decr},
-    table_entry{"INCRBY", 3, commands::incrby},
-    table_entry{"DECRBY", 3, commands::decrby},
-    table_entry{"EXPIRE", -3, commands::expire},
-    table_entry{"PEXPIRE", -3, commands::pexpire},
-    table_entry{"PERSIST", 2, commands::persist},
-    table_entry{"TTL", 2, commands::ttl},
-    table_entry{"PTTL", 2, commands::pttl},
-    table_entry{"TYPE", 2, commands::type},
+    table_entry{"GET", 2, commands::get, key_use::one},
+    table_entry{"SET", -3, commands::set, key_use::one},
+    table_entry{"PING", -1, commands::ping, key_use::none, true},
+    table_entry{"INCR", 2, commands::incr, key_use::one},
+    table_entry{"MGET", -2, commands::mget, key_use::each},
+    table_entry{"MSET", -3, commands::mset, key_use::each_second},
+    table_entry{"DEL", -2, commands::del, key_use::each},
+    table_entry{"UNLINK", -2, commands::del, key_use::each},
+    table_entry{"EXISTS", -2, commands::exists, key_use::each},
+    table_entry{"PUBLISH", 3, commands::publish},
+    table_entry{"DECR", 2, commands::decr, key_use::one},
+    table_entry{"INCRBY", 3, commands::incrby, key_use::one},
+    table_entry{"DECRBY", 3, commands::decrby, key_use::one},
+    table_entry{"EXPIRE", -3, commands::expire, key_use::one},
+    table_entry{"PEXPIRE", -3, commands::pexpire, key_use::one},
+    table_entry{"PERSIST", 2, commands::persist, key_use::one},
+    table_entry{"TTL", 2, commands::ttl, key_use::one},
+    table_entry{"PTTL", 2, commands::pttl, key_use::one},
+    table_entry{"TYPE", 2, commands::type, key_use::one},
+    table_entry{"SCAN", -2, commands::scan, key_use::all},
+    table_entry{"KEYS", 2, commands::keys, key_use::all},
     table_entry{"ECHO", 2, commands::echo},
     table_entry{"SELECT", 2, commands::select},
     table_entry{"CLIENT", -2, commands::client},
@@ -38,15 +42,16 @@ constexpr std::array table{
     table_entry{"AUTH", -2, commands::auth},
     table_entry{"CONFIG", -2, commands::config},
     table_entry{"COMMAND", -1, commands::command_info},
-    table_entry{"INFO", -1, commands::info},
-    table_entry{"DBSIZE", 1, commands::dbsize},
-    table_entry{"FLUSHALL", -1, commands::flush},
-    table_entry{"FLUSHDB", -1, commands::flush},
-    table_entry{"PUBLISH", 3, commands::publish},
-    table_entry{"SUBSCRIBE", -2, commands::subscribe, true},
-    table_entry{"UNSUBSCRIBE", -1, commands::unsubscribe, true},
-    table_entry{"RESET", 1, commands::reset, true},
-    table_entry{"QUIT", -1, commands::quit, true},
+    table_entry{"INFO", -1, commands::info, key_use::all},
+    table_entry{"DBSIZE", 1, commands::dbsize, key_use::all},
+    table_entry{"FLUSHALL", -1, commands::flush, key_use::all},
+    table_entry{"FLUSHDB", -1, commands::flush, key_use::all},
+    table_entry{"SUBSCRIBE", -2, commands::subscribe, key_use::none, true},
+    table_entry{"UNSUBSCRIBE", -1, commands::unsubscribe, key_use::none, true},
+    table_entry{"PSUBSCRIBE", -2, commands::psubscribe, key_use::none, true},
+    table_entry{"PUNSUBSCRIBE", -1, commands::punsubscribe, key_use::none, true},
+    table_entry{"RESET", 1, commands::reset, key_use::none, true},
+    table_entry{"QUIT", -1, commands::quit, key_use::none, true},
 };
 
 const table_entry* find_command(std::string_view name) noexcept {
@@ -100,10 +105,16 @@ void unknown_subcommand(call& c, std::string_view command) {
     c.out.error(text);
 }
 
-void execute(const arguments& args, session& client, database& db, instant now,
-             reply_buffer& out) {
+void whole_store::run(const table_entry& command, call& c) {
+    const keyspace all(std::span(&store_, 1));
+    c.keys = &all;
+    command.run(c);
+}
+
+void execute(const arguments& args, session& client, server_state& server, key_access& keys,
+             instant now, reply_buffer& out) {
     if (args.empty()) return;
-    call c{args, client, db, now, out};
+    call c{args, client, server, now, out};
     const table_entry* const found = find_command(args[0]);
     if (found == nullptr) return unknown_command(c);
     const auto given = static_cast<int>(std::min<std::size_t>(args.size(), 1'000'000));
@@ -115,14 +126,15 @@ void execute(const arguments& args, session& client, database& db, instant now,
                          "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
                          "allowed in this context");
     }
-    found->run(c);
+    keys.run(*found, c);
 }
 
-std::size_t conversation::answer(std::string_view input, database& db, instant now,
-                                 reply_buffer& out) {
+std::size_t conversation::answer(std::string_view input, server_state& server, key_access& keys,
+                                 instant now, reply_buffer& out) {
     using result = request_parser::result;
     std::size_t used = 0;
     more_ = false;
+    client_.published = 0;
     while (client_.end == fate::open && !more_) {
         const result r = parser_.parse(input.substr(used));
         if (r == result::incomplete) break;
@@ -131,16 +143,18 @@ std::size_t conversation::answer(std::string_view input, database& db, instant n
             client_.end = fate::close_after_reply;
             break;
         }
-        execute(parser_.args(), client_, db, now, out);
+        execute(parser_.args(), client_, server, keys, now, out);
         used += parser_.size();
-        more_ = out.copied() >= batch_size;
+        more_ = out.copied() >= batch_size || out.referred() >= referred_size ||
+                client_.published >= publish_burst;
     }
     if (client_.end == fate::drop) out.clear();
     return used;
 }
 
-void conversation::leave(database& db) {
-    if (client_.listening) db.channels.unsubscribe_all(*client_.listening);
+void conversation::leave(server_state& server) {
+    if (!client_.subscribed()) return;
+    server.channels.with([this](channel_hub& h) { h.unsubscribe_all(*client_.listening); });
 }
 
 }  // namespace redis

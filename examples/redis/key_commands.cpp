@@ -12,10 +12,6 @@ namespace {
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
 
-void invalid_expire_time(call& c, std::string_view name) {
-    c.out.error("ERR invalid expire time in '" + std::string(name) + "' command");
-}
-
 void value_or_null(call& c, const weir::bytes* value) {
     if (value == nullptr) return c.out.null();
     c.out.bulk(*value);
@@ -72,11 +68,13 @@ void set_with_options(call& c) {
         const auto amount = parse_integer(c.args[o.amount]);
         if (!amount) return c.out.error(not_an_integer);
         const auto at = deadline_of(*amount, o.unit, o.absolute ? instant() : c.now);
-        if (*amount <= 0 || !at) return invalid_expire_time(c, "set");
+        if (*amount <= 0 || !at) {
+            return c.out.error("ERR invalid expire time in 'set' command");
+        }
         deadline = *at;
     }
     const std::string_view key = c.args[1];
-    const weir::bytes* const old = c.db.keys.find(key, c.now);
+    const weir::bytes* const old = c.store_of(key).find(key, c.now);
     const bool blocked = (o.only == set_options::condition::if_missing && old != nullptr) ||
                          (o.only == set_options::condition::if_present && old == nullptr);
     if (o.return_old) {
@@ -87,70 +85,48 @@ void set_with_options(call& c) {
         c.out.ok();
     }
     if (blocked) return;
-    if (o.keep_ttl) deadline = c.db.keys.deadline(key, c.now).value_or(never);
-    c.db.keys.set(key, weir::bytes::copy_of(c.args[2]), deadline);
+    if (o.keep_ttl) deadline = c.store_of(key).deadline(key, c.now).value_or(never);
+    c.store_of(key).set(key, weir::bytes::copy_of(c.args[2]), deadline);
 }
 
 void increase_by(call& c, std::int64_t amount) {
     const std::string_view key = c.args[1];
     std::int64_t value = 0;
     instant deadline = never;
-    if (const weir::bytes* const old = c.db.keys.find(key, c.now)) {
+    if (const weir::bytes* const old = c.store_of(key).find(key, c.now)) {
         const auto number = parse_integer(old->view());
         if (!number) return c.out.error(not_an_integer);
         value = *number;
-        deadline = c.db.keys.deadline(key, c.now).value_or(never);
+        deadline = c.store_of(key).deadline(key, c.now).value_or(never);
     }
     if (amount >= 0 ? value > most - amount : value < least - amount) {
         return c.out.error("ERR increment or decrement would overflow");
     }
     value += amount;
-    c.db.keys.set(key, weir::bytes(std::to_string(value)), deadline);
+    c.store_of(key).set(key, weir::bytes(std::to_string(value)), deadline);
     c.out.integer(value);
-}
-
-void expire_in(call& c, time_unit unit, std::string_view name) {
-    if (c.args.size() > 3) {
-        return c.out.error("ERR Unsupported option " + std::string(c.args[3]));
-    }
-    const auto amount = parse_integer(c.args[2]);
-    if (!amount) return c.out.error(not_an_integer);
-    const auto deadline = deadline_of(*amount, unit, c.now);
-    if (!deadline) return invalid_expire_time(c, name);
-    // A deadline in the past is a way to delete.
-    const bool found = *deadline <= c.now ? c.db.keys.erase(c.args[1], c.now)
-                                          : c.db.keys.expire(c.args[1], *deadline, c.now);
-    c.out.integer(found ? 1 : 0);
-}
-
-// -2: no such key, -1: no deadline.
-std::int64_t milliseconds_left(call& c) {
-    const auto deadline = c.db.keys.deadline(c.args[1], c.now);
-    if (!deadline) return -2;
-    if (*deadline == never) return -1;
-    return (*deadline - c.now).count();
 }
 
 }  // namespace
 
-void get(call& c) { value_or_null(c, c.db.keys.find(c.args[1], c.now)); }
+void get(call& c) { value_or_null(c, c.store_of(c.args[1]).find(c.args[1], c.now)); }
 
 void set(call& c) {
     if (c.args.size() > 3) return set_with_options(c);
-    c.db.keys.set(c.args[1], weir::bytes::copy_of(c.args[2]));
+    c.store_of(c.args[1]).set(c.args[1], weir::bytes::copy_of(c.args[2]));
     c.out.ok();
 }
 
 void del(call& c) {
     std::int64_t erased = 0;
-    for (std::size_t i = 1; i < c.args.size(); ++i) erased += c.db.keys.erase(c.args[i], c.now);
+    for (std::size_t i = 1; i < c.args.size(); ++i) erased += c.store_of(c.args[i]).erase(c.args[i], c.now);
     c.out.integer(erased);
 }
 
 void exists(call& c) {
     std::int64_t found = 0;
     for (std::size_t i = 1; i < c.args.size(); ++i) {
-        found += c.db.keys.find(c.args[i], c.now) != nullptr;
+        found += c.store_of(c.args[i]).find(c.args[i], c.now) != nullptr;
     }
     c.out.integer(found);
 }
@@ -158,14 +134,14 @@ void exists(call& c) {
 void mget(call& c) {
     c.out.array(c.args.size() - 1);
     for (std::size_t i = 1; i < c.args.size(); ++i) {
-        value_or_null(c, c.db.keys.find(c.args[i], c.now));
+        value_or_null(c, c.store_of(c.args[i]).find(c.args[i], c.now));
     }
 }
 
 void mset(call& c) {
     if (c.args.size() % 2 == 0) return wrong_arity(c, "mset");
     for (std::size_t i = 1; i < c.args.size(); i += 2) {
-        c.db.keys.set(c.args[i], weir::bytes::copy_of(c.args[i + 1]));
+        c.store_of(c.args[i]).set(c.args[i], weir::bytes::copy_of(c.args[i + 1]));
     }
     c.out.ok();
 }
@@ -186,35 +162,8 @@ void decrby(call& c) {
     increase_by(c, -*amount);
 }
 
-void expire(call& c) { expire_in(c, time_unit::seconds, "expire"); }
-void pexpire(call& c) { expire_in(c, time_unit::milliseconds, "pexpire"); }
-
-void persist(call& c) {
-    const auto deadline = c.db.keys.deadline(c.args[1], c.now);
-    const bool had_one = deadline && *deadline != never;
-    if (had_one) c.db.keys.expire(c.args[1], never, c.now);
-    c.out.integer(had_one ? 1 : 0);
-}
-
-void ttl(call& c) {
-    const std::int64_t left = milliseconds_left(c);
-    c.out.integer(left < 0 ? left : left / 1000 + (left % 1000 >= 500 ? 1 : 0));
-}
-
-void pttl(call& c) { c.out.integer(milliseconds_left(c)); }
-
 void type(call& c) {
-    c.out.simple(c.db.keys.find(c.args[1], c.now) != nullptr ? "string" : "none");
-}
-
-void dbsize(call& c) { c.out.integer(static_cast<std::int64_t>(c.db.keys.size())); }
-
-void flush(call& c) {
-    const bool known = c.args.size() == 1 ||
-                       (c.args.size() == 2 && (c.is(1, "ASYNC") || c.is(1, "SYNC")));
-    if (!known) return c.out.error(syntax_error);
-    c.db.keys.clear();
-    c.out.ok();
+    c.out.simple(c.store_of(c.args[1]).find(c.args[1], c.now) != nullptr ? "string" : "none");
 }
 
 }  // namespace redis::commands

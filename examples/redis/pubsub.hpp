@@ -1,63 +1,112 @@
 #pragma once
-// Publish and subscribe: who listens to which channel, and the queue that each listener has.
+// Publish and subscribe: who listens to what, and how a message gets from one to the other.
 
+#include <array>
+#include <bitset>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <weir/broadcast.hpp>
 #include <weir/bytes.hpp>
-#include <weir/mpsc.hpp>
 
 #include "reply.hpp"
 
-// A message is encoded once and its bytes are shared by all queues it waits in. A listener that
-// does not keep up fills its queue; then its sender is dropped, it reads what is left, and its
-// connection ends. So a slow listener costs a bounded queue, and the publisher never waits.
+// Messages travel through broadcast rings: a publisher stores one and goes on, each listener takes
+// it at its own pace, and one that falls further behind than the ring is long learns that it has
+// missed something. So a slow listener costs neither the publisher nor the others anything.
+//
+// There are 64 rings, however many channels there are: the hash of a channel's name says which one
+// is its own, and a listener drops what was meant for others. A ring for each channel would let a
+// client that subscribes to a million names make the server reserve a million rings. One more ring
+// carries what some pattern matches. The messages of one channel arrive in their order.
 
 namespace redis {
 
-/// A client that listens, from its first SUBSCRIBE to the end of its connection.
-class subscriber {
+/// One published message, encoded once for all that get it.
+struct message {
+    message(std::uint64_t n, std::uint64_t by, std::string_view to, std::string_view what);
+
+    std::uint64_t number;     // in the order of publication
+    std::uint64_t publisher;  // the connection that gets it with its reply instead
+    std::string channel;
+    weir::bytes text;
+    weir::bytes encoded[2];   // RESP2, RESP3
+};
+
+using message_ptr = std::shared_ptr<const message>;
+using message_receiver = weir::broadcast::receiver<message_ptr>;
+
+/// What a client that subscribes to something has subscribed to.
+class subscription {
 public:
-    static constexpr std::size_t queue_size = 1024;
+    static constexpr std::size_t rings = 64;
+    static constexpr std::size_t pattern_ring = rings;
 
-    subscriber() : subscriber(weir::mpsc::channel<weir::bytes>(queue_size)) {}
+    /// A name and the number of the last message before the client asked for it.
+    using names = std::map<std::string, std::uint64_t, std::less<>>;
 
-    void use_resp3(bool on) noexcept { resp3_ = on; }
-    bool uses_resp3() const noexcept { return resp3_; }
-    const std::set<std::string, std::less<>>& channels() const noexcept { return channels_; }
+    /// A ring that the connection has to listen to from now on.
+    struct feed {
+        feed(bool p, message_receiver r) : patterns(p), receiver(std::move(r)) {}
+        bool patterns;  // the ring of the patterns, else one of the channels
+        message_receiver receiver;
+    };
 
-    /// The encoded messages; nullopt after the last one that fit, when there were too many.
-    weir::mpsc::receiver<weir::bytes>& messages() noexcept { return messages_; }
+    const names& channels() const noexcept { return channels_; }
+    const names& patterns() const noexcept { return patterns_; }
+    std::size_t size() const noexcept { return channels_.size() + patterns_.size(); }
+
+    /// The rings that came with the last requests.
+    std::vector<feed> take_feeds() { return std::exchange(feeds_, {}); }
+    /// Grows when nothing was left of the subscription: the feeds of before are of no use then.
+    std::uint64_t generation() const noexcept { return generation_; }
+
+    /// Appends a message as this client is to see it, if it is: once for its channel, or once for
+    /// each pattern that matches.
+    void deliver_to_channel(const message& m, reply_buffer& out) const;
+    void deliver_to_patterns(const message& m, reply_buffer& out) const;
 
 private:
     friend class channel_hub;
-    using queue = std::pair<weir::mpsc::sender<weir::bytes>, weir::mpsc::receiver<weir::bytes>>;
 
-    explicit subscriber(queue q) : deliver_(std::move(q.first)), messages_(std::move(q.second)) {}
-
-    std::optional<weir::mpsc::sender<weir::bytes>> deliver_;
-    weir::mpsc::receiver<weir::bytes> messages_;
-    std::set<std::string, std::less<>> channels_;
-    bool resp3_ = false;
+    names channels_;
+    names patterns_;
+    std::vector<feed> feeds_;
+    std::bitset<rings + 1> heard_;
+    std::uint64_t generation_ = 0;
 };
 
-/// The channels that somebody listens to; there are no others. Not locked: part of the database.
+/// Who listens to what. Plain data; the server keeps it under a lock.
 class channel_hub {
 public:
-    void subscribe(subscriber& s, std::string_view channel);
-    void unsubscribe(subscriber& s, std::string_view channel);
-    void unsubscribe_all(subscriber& s);
+    /// What a ring keeps for those who are behind.
+    static constexpr std::size_t ring_size = 4096;
 
-    /// Queues a message for every listener and returns how many there are. The publisher itself,
-    /// if it listens, finds the message in `out`, in front of its reply.
-    std::size_t publish(std::string_view channel, std::string_view message, const subscriber* self,
-                        reply_buffer& out);
+    void subscribe(subscription& s, std::string_view channel);
+    void unsubscribe(subscription& s, std::string_view channel);
+    void subscribe_pattern(subscription& s, std::string_view pattern);
+    void unsubscribe_pattern(subscription& s, std::string_view pattern);
+    void unsubscribe_all(subscription& s);
+
+    struct published {
+        std::size_t receivers = 0;
+        message_ptr sent;  // null if nobody listens
+    };
+    /// Sends a message to those who listen to its channel. The publisher itself, if it is among
+    /// them, delivers the message to itself, in front of its reply.
+    published publish(std::uint64_t publisher, std::string_view channel, std::string_view text);
+
+    std::size_t channel_count() const noexcept { return channels_.size(); }
+    std::size_t pattern_count() const noexcept { return patterns_.size(); }
 
 private:
     struct hash {
@@ -66,7 +115,20 @@ private:
             return std::hash<std::string_view>()(s);
         }
     };
-    std::unordered_map<std::string, std::vector<subscriber*>, hash, std::equal_to<>> listeners_;
+    // A name, and how many clients listen to it; a name that nobody listens to is not there.
+    using counts = std::unordered_map<std::string, std::size_t, hash, std::equal_to<>>;
+
+    static std::size_t ring_of(std::string_view channel) noexcept;
+    void listen(subscription& s, std::size_t ring);
+    void send(std::size_t ring, const message_ptr& m);
+    void join(counts& to, subscription::names& mine, std::string_view name);
+    void leave(counts& from, subscription::names& mine, std::string_view name);
+    static void forget_if_empty(subscription& s);
+
+    counts channels_;
+    counts patterns_;
+    std::array<std::optional<weir::broadcast::sender<message_ptr>>, subscription::rings + 1> rings_;
+    std::uint64_t last_number_ = 0;
 };
 
 }  // namespace redis

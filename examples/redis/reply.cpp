@@ -41,6 +41,7 @@ void reply_buffer::raw(const weir::bytes& encoded) {
         text_.append(encoded.view());
     } else {
         references_.push_back({text_.size(), encoded});
+        referred_ += encoded.size();
     }
 }
 
@@ -59,6 +60,7 @@ void reply_buffer::clear() {
     text_.clear();
     if (text_.capacity() > largest_idle) text_.shrink_to_fit();
     references_.clear();
+    referred_ = 0;
     pieces_.clear();
 }
 

@@ -43,6 +43,9 @@ public:
     bool empty() const noexcept { return text_.empty() && references_.empty(); }
     /// Size of the copied part, which is what a batch is limited by.
     std::size_t copied() const noexcept { return text_.size(); }
+    /// Size of the values that are referred to.
+    std::size_t referred() const noexcept { return referred_; }
+    std::size_t size() const noexcept { return copied() + referred(); }
     /// Forgets the replies and keeps the memory, unless one reply was huge.
     void clear();
 
@@ -63,6 +66,7 @@ private:
     bool resp3_ = false;
     std::string text_;
     std::vector<reference> references_;
+    std::size_t referred_ = 0;
     std::vector<std::span<const std::byte>> pieces_;
 };
 

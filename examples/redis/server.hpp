@@ -1,25 +1,29 @@
 #pragma once
-// The server: sockets on one side, conversations on the other, and a bound on everything.
+// The server: sockets on one side, connections on the other, and a bound on everything.
 
 #include <chrono>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 
 #include <weir/net.hpp>
 #include <weir/task.hpp>
 
+#include "connection.hpp"
+
 namespace redis {
 
-struct server_options {
-    std::size_t max_connections = 10'000;
-    /// How long connections may take to send their last replies when the server stops.
-    std::chrono::milliseconds grace = std::chrono::seconds(5);
+/// What was when the server stopped.
+struct server_report {
+    std::uint64_t accepted = 0;          // connections since the start
+    std::size_t open = 0;                // connections when it was told to stop
+    std::size_t cut = 0;                 // those that had not ended when the grace was over
+    std::chrono::milliseconds stopping{};  // from the stop to the end
 };
 
 /// Serves the connections of `listener` until `stop` completes; then stops accepting, lets each
-/// connection answer what it has received, and returns when the last one is closed or the grace
-/// is over. Spawns one task for each connection on the current runtime.
-weir::task<void> serve(weir::net::tcp_listener listener, weir::task<void> stop,
-                       server_options options = {});
+/// connection answer what it has received, and returns when the last one is closed; those that take
+/// longer than the grace are ended. Spawns one task for each connection on the current runtime.
+weir::task<server_report> serve(weir::net::tcp_listener listener, weir::task<void> stop,
+                                server_options options = {});
 
 }  // namespace redis

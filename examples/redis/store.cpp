@@ -61,10 +61,10 @@ const weir::bytes* store::find(std::string_view key, instant now) {
     return it == entries_.end() ? nullptr : &it->second.value;
 }
 
-void store::set(std::string_view key, weir::bytes value, instant deadline) {
+void store::set(std::string_view key, weir::bytes data, instant deadline) {
     auto it = entries_.find(key);
     if (it == entries_.end()) it = entries_.try_emplace(std::string(key)).first;
-    it->second.value = std::move(value);
+    it->second.value = std::move(data);
     set_deadline(it, deadline);
 }
 

@@ -44,7 +44,7 @@ public:
     const weir::bytes* find(std::string_view key, instant now);
 
     /// Sets a key and its deadline.
-    void set(std::string_view key, weir::bytes value, instant deadline = never);
+    void set(std::string_view key, weir::bytes data, instant deadline = never);
 
     /// The deadline of a key (`never` if it has none); nullopt: there is no such key.
     std::optional<instant> deadline(std::string_view key, instant now);
@@ -61,10 +61,33 @@ public:
     /// The earliest deadline, `never` if there is none.
     instant next_deadline() const noexcept;
 
+    /// Calls visit(key) for about `count` of the keys, those in the buckets from `cursor` on, and
+    /// returns the cursor to go on with; 0 before the first and after the last key. Every key that
+    /// is there all the while is visited at least once: a map that has grown meanwhile has other
+    /// buckets, and is visited anew. (So a scan ends when it is faster than the map doubles.)
+    template <class Visit>
+    std::uint64_t scan(std::uint64_t cursor, std::size_t count, instant now, Visit visit) const {
+        const std::size_t buckets = entries_.bucket_count();
+        std::size_t bucket = cursor >> 28 == (buckets & low_28) ? cursor & low_28 : 0;
+        for (std::size_t seen = 0; bucket < buckets && seen < count; ++bucket) {
+            // An empty bucket counts as well: a sparse map must not hold its lock for long.
+            ++seen;
+            for (auto it = entries_.begin(bucket); it != entries_.end(bucket); ++it) {
+                if (it->second.deadline < now) continue;
+                visit(std::string_view(it->first));
+            }
+        }
+        return bucket >= buckets ? 0 : (buckets & low_28) << 28 | bucket;
+    }
+    /// The bits that a cursor takes.
+    static constexpr int cursor_bits = 56;
+
     /// Removes at most `limit` keys that are past their deadline and returns how many it removed.
     std::size_t purge(instant now, std::size_t limit);
 
 private:
+    static constexpr std::uint64_t low_28 = (std::uint64_t{1} << 28) - 1;
+
     struct entry {
         weir::bytes value;
         instant deadline = never;

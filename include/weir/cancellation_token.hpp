@@ -178,7 +178,7 @@ private:
     static constexpr cancel_safety safety = cancel_safety_v<A>;
     static constexpr bool awaitable_as_lvalue = false;
 
-    class awaiter final : public either::race {
+    class awaiter : public either::race {
     public:
         awaiter(run_operation& op, detail::owner& o)
             : either::race(op.either_, o), refused_(op.token_.is_cancelled()) {}

@@ -110,7 +110,7 @@ private:
         bool ended_ = false;
     };
 
-    class joined final : public base {
+    class joined : public base {
     public:
         using base::base;
         std::tuple<branch_value_t<As>...> await_resume() {
@@ -138,7 +138,7 @@ private:
             return std::move(*e);
     }
 
-    class try_joined final : public base {
+    class try_joined : public base {
     public:
         using base::base;
 

@@ -148,7 +148,7 @@ public:
     }
 
     /// The mutex that is locked: a reference, or of an owned guard the shared pointer.
-    [[nodiscard]] decltype(auto) owner() const noexcept {
+    [[nodiscard]] decltype(auto) mutex() const noexcept {
         if constexpr (owned)
             return (mutex_);
         else
@@ -156,7 +156,7 @@ public:
     }
 
 private:
-    friend class mutex<T>;
+    friend class weir::mutex<T>;
     explicit basic_mutex_guard(Keep m) noexcept : mutex_(std::move(m)) {}
 
     raw_keep release() noexcept {

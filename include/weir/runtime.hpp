@@ -20,6 +20,10 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
+namespace test {
+class simulation;
+}
+
 namespace detail {
 
 template <class A>
@@ -145,6 +149,7 @@ public:
 private:
     friend class current_thread_runtime;
     friend class multi_thread_runtime;
+    friend class test::simulation;
     explicit runtime_handle(std::shared_ptr<detail::runtime_core> core) : core_(std::move(core)) {}
 
     std::shared_ptr<detail::runtime_core> core_;

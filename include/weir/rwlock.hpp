@@ -10,9 +10,11 @@
 //     rwlock_write_guard<T>         16     write, try_write, blocking_write
 //     owned_rwlock_read_guard<T>    24     the same with _owned: it keeps the lock alive
 //     owned_rwlock_write_guard<T>   24
+//     mapped_rwlock_read_guard<U>   16     map and try_map; a downgrade_map
+//     mapped_rwlock_write_guard<U>  16
 //
-// A guard holds a pointer to the data besides the lock, so that `map` narrows it to a part without
-// another type of guard; an owned one is as large as a shared pointer and that pointer.
+// A guard holds a pointer to the data besides the lock, which `map` narrows to a part; an owned one
+// is as large as a shared pointer and that pointer, also when it is mapped.
 
 #include <coroutine>
 #include <cstdint>
@@ -34,10 +36,20 @@ namespace weir { WEIR_ABI_BEGIN
 
 template <class T = void>
 class rwlock;
+template <class T, class Keep>
+class rwlock_read_guard;
+template <class T, class Keep>
+class rwlock_write_guard;
+
+/// A guard of a part, made from one that holds on to its lock as `Keep`.
+template <class T, class Keep = detail::raw_rwlock*>
+using mapped_rwlock_read_guard = rwlock_read_guard<T, detail::mapped_keep_t<Keep>>;
+template <class T, class Keep = detail::raw_rwlock*>
+using mapped_rwlock_write_guard = rwlock_write_guard<T, detail::mapped_keep_t<Keep>>;
 
 /// Shared access to what a rwlock owns, or to a part of it; unlocks on destruction.
 /// Thread safety  May be moved to, and destroyed on, another thread than locked it.
-template <class T, class Keep = detail::raw_rwlock*>
+template <class T, class Keep = rwlock<T>*>
 class [[nodiscard("the lock ends with the guard")]] rwlock_read_guard
     : public detail::rwlock_guard<const T, Keep, detail::rwlock_mode::read> {
     using base = detail::rwlock_guard<const T, Keep, detail::rwlock_mode::read>;
@@ -48,17 +60,17 @@ public:
     template <class F>
     [[nodiscard]] auto map(F&& f) {
         auto& part = std::invoke(std::forward<F>(f), **this);
-        using mapped = rwlock_read_guard<std::remove_cvref_t<decltype(part)>, Keep>;
-        return mapped(this->release(), std::addressof(part));
+        using mapped = mapped_rwlock_read_guard<std::remove_cvref_t<decltype(part)>, Keep>;
+        return mapped(this->release_mapped(), std::addressof(part));
     }
     /// As map, where `f(const T&)` returns a pointer. Where that is null, this guard is unchanged
     /// and the std::optional empty; of an rvalue, the guard comes back as the error of an expected.
     template <class F>
     [[nodiscard]] auto try_map(F&& f) & {
         auto* const part = std::invoke(std::forward<F>(f), **this);
-        using mapped = rwlock_read_guard<detail::pointee_t<decltype(part)>, Keep>;
+        using mapped = mapped_rwlock_read_guard<detail::pointee_t<decltype(part)>, Keep>;
         if (part == nullptr) return std::optional<mapped>();
-        return std::optional<mapped>(mapped(this->release(), part));
+        return std::optional<mapped>(mapped(this->release_mapped(), part));
     }
     template <class F>
     [[nodiscard]] auto try_map(F&& f) && {
@@ -77,7 +89,7 @@ private:
 
 /// Exclusive access to what a rwlock owns, or to a part of it; unlocks on destruction.
 /// Thread safety  May be moved to, and destroyed on, another thread than locked it.
-template <class T, class Keep = detail::raw_rwlock*>
+template <class T, class Keep = rwlock<T>*>
 class [[nodiscard("the lock ends with the guard")]] rwlock_write_guard
     : public detail::rwlock_guard<T, Keep, detail::rwlock_mode::write> {
     using base = detail::rwlock_guard<T, Keep, detail::rwlock_mode::write>;
@@ -93,17 +105,18 @@ public:
     template <class F>
     [[nodiscard]] auto downgrade_map(F&& f) {
         auto& part = std::invoke(std::forward<F>(f), std::as_const(**this));
-        using mapped = rwlock_read_guard<std::remove_cvref_t<decltype(part)>, Keep>;
-        return mapped(release_downgraded(), std::addressof(part));
+        using mapped = mapped_rwlock_read_guard<std::remove_cvref_t<decltype(part)>, Keep>;
+        return mapped(detail::rwlock_access::raw(release_downgraded()), std::addressof(part));
     }
     /// As downgrade_map, where `f(const T&)` returns a pointer. Where that is null, this guard is
     /// unchanged, as of try_map.
     template <class F>
     [[nodiscard]] auto try_downgrade_map(F&& f) & {
         auto* const part = std::invoke(std::forward<F>(f), std::as_const(**this));
-        using mapped = rwlock_read_guard<detail::pointee_t<decltype(part)>, Keep>;
+        using mapped = mapped_rwlock_read_guard<detail::pointee_t<decltype(part)>, Keep>;
         if (part == nullptr) return std::optional<mapped>();
-        return std::optional<mapped>(mapped(release_downgraded(), part));
+        return std::optional<mapped>(
+            mapped(detail::rwlock_access::raw(release_downgraded()), part));
     }
     template <class F>
     [[nodiscard]] auto try_downgrade_map(F&& f) && {
@@ -115,17 +128,17 @@ public:
     template <class F>
     [[nodiscard]] auto map(F&& f) {
         auto& part = std::invoke(std::forward<F>(f), **this);
-        using mapped = rwlock_write_guard<std::remove_reference_t<decltype(part)>, Keep>;
-        return mapped(this->release(), std::addressof(part));
+        using mapped = mapped_rwlock_write_guard<std::remove_reference_t<decltype(part)>, Keep>;
+        return mapped(this->release_mapped(), std::addressof(part));
     }
     /// As map, where `f(T&)` returns a pointer. Where that is null, this guard is unchanged and the
     /// std::optional empty; of an rvalue, the guard comes back as the error of an expected.
     template <class F>
     [[nodiscard]] auto try_map(F&& f) & {
         auto* const part = std::invoke(std::forward<F>(f), **this);
-        using mapped = rwlock_write_guard<std::remove_pointer_t<decltype(part)>, Keep>;
+        using mapped = mapped_rwlock_write_guard<std::remove_pointer_t<decltype(part)>, Keep>;
         if (part == nullptr) return std::optional<mapped>();
-        return std::optional<mapped>(mapped(this->release(), part));
+        return std::optional<mapped>(mapped(this->release_mapped(), part));
     }
     template <class F>
     [[nodiscard]] auto try_map(F&& f) && {
@@ -140,15 +153,15 @@ private:
     using base::base;
 
     Keep release_downgraded() noexcept {
-        this->lock_->downgrade();
+        detail::rwlock_access::raw(std::to_address(this->lock_))->downgrade();
         return this->release();
     }
 };
 
 template <class T>
-using owned_rwlock_read_guard = rwlock_read_guard<T, std::shared_ptr<detail::raw_rwlock>>;
+using owned_rwlock_read_guard = rwlock_read_guard<T, std::shared_ptr<rwlock<T>>>;
 template <class T>
-using owned_rwlock_write_guard = rwlock_write_guard<T, std::shared_ptr<detail::raw_rwlock>>;
+using owned_rwlock_write_guard = rwlock_write_guard<T, std::shared_ptr<rwlock<T>>>;
 
 /// First argument of a rwlock that admits at most `count` readers at once; others wait.
 /// Errors  Throws std::invalid_argument for 0 and above UINT32_MAX >> 3.
@@ -267,16 +280,11 @@ public:
     }
 
 private:
+    friend struct detail::rwlock_access;
     static constexpr const char* blocked_task =
         "rwlock::blocking_read or blocking_write on a thread that runs tasks: co_await read() or "
         "write()";
 
-    [[nodiscard]] static detail::raw_rwlock* keep(rwlock* l) noexcept { return &l->raw_; }
-    [[nodiscard]] static std::shared_ptr<detail::raw_rwlock> keep(
-        std::shared_ptr<rwlock> l) noexcept {
-        detail::raw_rwlock* const raw = &l->raw_;
-        return {std::move(l), raw};
-    }
     [[nodiscard]] T* data() noexcept {
         if constexpr (has_data)
             return std::addressof(value_);
@@ -287,7 +295,7 @@ private:
     [[nodiscard]] static std::optional<Guard> try_guard(Keep l, mode m) noexcept {
         if (!l->raw_.try_lock(m)) return std::nullopt;
         auto* const value = l->data();
-        return Guard(keep(std::move(l)), value);
+        return Guard(std::move(l), value);
     }
 
     template <class Keep, class Guard, detail::rwlock_mode Mode>
@@ -306,7 +314,7 @@ private:
                 : waiter(op.rwlock_->raw_, Mode, o), rwlock_(&op.rwlock_) {}
             Guard await_resume() noexcept {
                 take_grant();
-                return Guard(keep(*rwlock_), (*rwlock_)->data());
+                return Guard(*rwlock_, (*rwlock_)->data());
             }
 
         private:

@@ -3,7 +3,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <cstdlib>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -39,7 +38,8 @@ public:
 private:
     friend struct awaiter_access;
     static constexpr cancel_safety safety = cancel_safety::loses_place;
-    static constexpr bool awaitable_as_lvalue = true;
+    static constexpr bool awaitable_as_lvalue =
+        std::is_lvalue_reference_v<A> || awaiter_access::by_lvalue<std::remove_cvref_t<A>>;
 
     class awaiter : public native_awaiter_t<A> {
     public:
@@ -132,10 +132,16 @@ public:
             if (std::get<I>(branches_).start(*owner_)) completed(I);
             return true;
         }
+        // The last alternative is not asked for its index: clang 16 loses the results of the others
+        // where a way through the function, however impossible, returns nothing.
         template <std::size_t I>
         result take_winner() {
-            if constexpr (I < count) {
+            if constexpr (I + (Otherwise ? 0 : 1) < count) {
                 if (winner_ != I) return take_winner<I + 1>();
+            }
+            if constexpr (I == count) {
+                return result(std::in_place_index<I>);
+            } else {
                 auto& winner = std::get<I>(branches_);
                 if constexpr (std::is_void_v<decltype(winner.take())>) {
                     winner.take();
@@ -143,10 +149,6 @@ public:
                 } else {
                     return result(std::in_place_index<I>, winner.take());
                 }
-            } else if constexpr (Otherwise) {
-                return result(std::in_place_index<count>);
-            } else {
-                std::abort();  // nobody is resumed without a winner
             }
         }
         void completed(std::size_t i) noexcept override {
@@ -173,7 +175,7 @@ private:
                                                                : cancel_safety::loses_place;
     static constexpr bool awaitable_as_lvalue = false;
 
-    class awaiter final : public race {
+    class awaiter : public race {
     public:
         using race::race;
     };

@@ -29,7 +29,7 @@ struct clock {
     [[nodiscard]] static time_point now() noexcept {
         if (detail::runtime_core* const r = detail::runtime_core::current())
             return time_point(duration(r->time().now()));
-        return time_point(std::chrono::steady_clock::now().time_since_epoch());
+        return time_point(detail::sync::now().time_since_epoch());
     }
 
     /// Stops the current runtime's clock. While it is stopped and no task can run, it jumps to the

@@ -25,7 +25,7 @@ private:
     static constexpr cancel_safety safety = cancel_safety_v<A>;
     static constexpr bool awaitable_as_lvalue = false;
 
-    class awaiter final : public either::race {
+    class awaiter : public either::race {
     public:
         awaiter(timeout_operation& op, owner& o) : either::race(op.either_, o) {}
 

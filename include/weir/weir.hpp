@@ -1,6 +1,7 @@
 #pragma once
 // Everything.
 
+#include <weir/abort_on_drop.hpp>
 #include <weir/barrier.hpp>
 #include <weir/block_in_place.hpp>
 #include <weir/broadcast.hpp>
@@ -9,6 +10,7 @@
 #include <weir/expected.hpp>
 #include <weir/interval.hpp>
 #include <weir/join.hpp>
+#include <weir/join_map.hpp>
 #include <weir/join_set.hpp>
 #include <weir/mpmc.hpp>
 #include <weir/mpsc.hpp>

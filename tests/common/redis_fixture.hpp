@@ -49,9 +49,9 @@ public:
         : running_server(std::move(listener), options, weir::oneshot::channel<bool>()) {}
 
     std::uint16_t port() const { return port_; }
-    weir::task<void> stop() {
+    weir::task<redis::server_report> stop() {
         static_cast<void>(stop_.send(true));
-        co_await ended_;
+        co_return co_await ended_;
     }
 
 private:
@@ -67,7 +67,7 @@ private:
 
     std::uint16_t port_;
     weir::oneshot::sender<bool> stop_;
-    weir::join_handle<void> ended_;
+    weir::join_handle<redis::server_report> ended_;
 };
 
 inline weir::task<void> with_server(weir::task<void> (*test)(running_server&),
@@ -77,13 +77,28 @@ inline weir::task<void> with_server(weir::task<void> (*test)(running_server&),
     co_await test(server);
 }
 
+inline weir::task<bool> limited(weir::task<void> (*test)(running_server&),
+                                redis::server_options options) {
+    const auto done = co_await weir::timeout(std::chrono::seconds(60), with_server(test, options));
+    co_return done.has_value();
+}
+
 inline void run(weir::task<void> (*test)(running_server&), redis::server_options options = {}) {
-    auto limited = [](weir::task<void> (*t)(running_server&),
-                      redis::server_options o) -> weir::task<bool> {
-        const auto done = co_await weir::timeout(std::chrono::seconds(60), with_server(t, o));
-        co_return done.has_value();
-    };
     CHECK(weir::block_on(limited(test, options)));
+}
+
+// The same with the keys in each of the places that there are, on both runtimes.
+inline void run_with_every_state(weir::task<void> (*test)(running_server&),
+                                 redis::server_options options = {}) {
+    for (const auto kind : {redis::state_kind::one_lock, redis::state_kind::shards,
+                            redis::state_kind::manager}) {
+        CAPTURE(std::string(redis::name_of(kind)));
+        options.state = kind;
+        CHECK(weir::block_on(limited(test, options)));
+        weir::runtime_options threads;
+        threads.worker_threads = 2;
+        CHECK(weir::run(limited(test, options), threads));
+    }
 }
 
 // Reads until `wanted` bytes have arrived, or the end.

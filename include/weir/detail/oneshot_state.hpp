@@ -52,6 +52,7 @@ public:
             return;
         }
         wake_list wakes;
+        announce(w | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | tx_gone);
     }
@@ -81,11 +82,17 @@ public:
         const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
         return (w & (sent | taken)) == sent;
     }
-    /// The value, if it was sent and not yet taken. Only when settled.
+    /// The value, if it was sent and not yet taken. Only when settled, or after a wake.
     [[nodiscard]] std::optional<T> take() {
-        if (!has_value()) return std::nullopt;
+        std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
+        sync::spin_wait until_unlocked;
+        while (w & locked) {  // who was woken may come before the waker has set its flags
+            until_unlocked.once();
+            w = word_.load(sync::memory_order_acquire);
+        }
+        if ((w & (sent | taken)) != sent) return std::nullopt;
         // The sender is gone, so that nobody else writes the word.
-        word_.store(word_.load(sync::memory_order_relaxed) | taken, sync::memory_order_relaxed);
+        word_.store(w | taken, sync::memory_order_relaxed);
         std::optional<T> v(std::move(value_));
         std::destroy_at(std::addressof(value_));
         return v;
@@ -95,6 +102,7 @@ public:
     void close() noexcept {
         const std::uint32_t w = lock();
         wake_list wakes;
+        announce(w | rx_closed);
         if (tx_waiter_ != nullptr) wakes.wake(*std::exchange(tx_waiter_, nullptr));
         unlock(w | rx_closed);
     }
@@ -104,6 +112,7 @@ public:
             w = lock();
             if ((w & tx_gone) == 0) {
                 wake_list wakes;
+                announce(w | rx_gone);
                 if (tx_waiter_ != nullptr) wakes.wake(*std::exchange(tx_waiter_, nullptr));
                 unlock(w | rx_gone);
                 return;
@@ -132,6 +141,7 @@ private:
             return false;
         }
         wake_list wakes;
+        announce(w | sent | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | sent | tx_gone);
         return true;
@@ -153,6 +163,11 @@ private:
             w &= ~locked;
         }
         return w;
+    }
+    /// Shows the flags before a waiter is posted, while the lock stays taken: whoever is resumed
+    /// by that post may look at them before the poster goes on.
+    void announce(std::uint32_t flags) noexcept {
+        word_.store(flags | locked, sync::memory_order_release);  // to is_closed
     }
     void unlock(std::uint32_t flags) noexcept {
         word_.store(flags, sync::memory_order_release);  // to lock and to each acquiring load

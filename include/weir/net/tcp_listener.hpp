@@ -61,7 +61,7 @@ public:
     }
 
     [[nodiscard]] expected<endpoint, std::error_code> local_endpoint() const noexcept {
-        return detail::endpoint_of(*source_, &::getsockname);
+        return detail::endpoint_of(*source_, &detail::socket_calls::getsockname);
     }
     [[nodiscard]] int native_handle() const noexcept { return source_->fd(); }
 

@@ -189,7 +189,7 @@ public:
     /// `receive` lets a pending and every later read end. It is no error where the connection has
     /// ended already.
     expected<void, std::error_code> shutdown(shutdown_mode mode = shutdown_mode::send) {
-        if (::shutdown(source().fd(), static_cast<int>(mode)) == 0 || errno == ENOTCONN) return {};
+        if (detail::socket_calls::shutdown(source(), static_cast<int>(mode)) == 0 || errno == ENOTCONN) return {};
         return detail::last_error();
     }
 
@@ -202,10 +202,10 @@ public:
     [[nodiscard]] std::pair<owned_read_half, owned_write_half> into_split() &&;
 
     [[nodiscard]] expected<endpoint, std::error_code> local_endpoint() const noexcept {
-        return detail::endpoint_of(source(), &::getsockname);
+        return detail::endpoint_of(source(), &detail::socket_calls::getsockname);
     }
     [[nodiscard]] expected<endpoint, std::error_code> peer_endpoint() const noexcept {
-        return detail::endpoint_of(source(), &::getpeername);
+        return detail::endpoint_of(source(), &detail::socket_calls::getpeername);
     }
 
     /// Off lets the system gather small writes for longer. On from the start.
@@ -229,7 +229,7 @@ public:
     /// Makes closing reset the connection instead of delivering what was written.
     expected<void, std::error_code> reset_on_close() noexcept {
         const linger now{1, 0};
-        if (::setsockopt(source().fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now) != 0)
+        if (detail::socket_calls::setsockopt(source(), SOL_SOCKET, SO_LINGER, &now, sizeof now) != 0)
             return detail::last_error();
         return {};
     }
@@ -288,7 +288,7 @@ private:
     explicit owned_write_half(detail::io_ref source) noexcept : source_(std::move(source)) {}
     [[nodiscard]] detail::io_source& source() const noexcept { return *source_; }
     void end() noexcept {
-        if (source_) ::shutdown(source_->fd(), SHUT_WR);
+        if (source_) detail::socket_calls::shutdown(*source_, SHUT_WR);
     }
 
     detail::io_ref source_;

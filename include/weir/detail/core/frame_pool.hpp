@@ -27,6 +27,7 @@ public:
                         --s.count;
                         return b;
                     }
+                    ++pool->from_system_;
                 }
                 return ::operator new((class_of(size) + 1) * step);
             }
@@ -46,6 +47,7 @@ public:
                         ++s.count;
                         return;
                     }
+                    --pool->from_system_;
                 }
                 ::operator delete(p);
                 return;
@@ -53,6 +55,23 @@ public:
         }
         ::operator delete(p);
     }
+
+    /// How many more blocks the calling thread has taken than given back since the first call. For
+    /// tests: blocks that threads hand to each other count on neither side. Zero without a pool.
+    [[nodiscard]] static std::ptrdiff_t live_blocks() noexcept {
+        if constexpr (enabled) {
+            frame_pool* pool = slot::get();
+            if (pool == nullptr) pool = create();
+            if (pool != nullptr) {
+                std::ptrdiff_t live = pool->from_system_;
+                for (const free_stack& s : pool->stacks_) live -= static_cast<std::ptrdiff_t>(s.count);
+                return live;
+            }
+        }
+        return 0;
+    }
+
+    class bypass;
 
 private:
 #if WEIR_ASAN || defined(WEIR_NO_FRAME_POOL) || defined(WEIR_MODEL)
@@ -105,6 +124,24 @@ private:
     }
 
     std::array<free_stack, largest / step> stacks_{};
+    std::ptrdiff_t from_system_ = 0;  // blocks taken from operator new less those given back
+};
+
+/// While it lives, every block of this thread comes from operator new and goes back there, so that a
+/// test can make each of them fail.
+class frame_pool::bypass {
+public:
+    bypass() noexcept : before_(slot::get()) {
+        full_.stacks_.fill(free_stack{nullptr, max_bytes});
+        slot::set(&full_);
+    }
+    bypass(const bypass&) = delete;
+    bypass& operator=(const bypass&) = delete;
+    ~bypass() { slot::set(before_); }
+
+private:
+    frame_pool full_;  // takes nothing in and has nothing to give
+    frame_pool* before_;
 };
 
 }  // namespace detail

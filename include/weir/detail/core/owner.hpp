@@ -9,6 +9,8 @@
 //          order of their posting. Only one thread at a time has the turn.
 // Local    an owner whose scheduler is driven by the posting thread is never resumed elsewhere:
 //          its nodes go straight into `taken_`, without an atomic operation.
+// Worker   a worker that finds a parked owner of its own pool has the turn until it has queued the
+//          owner: it takes the parked bit out, and the node goes straight into `taken_` too.
 // Cancel   only on the owner's turn, by destroying the awaiter. Its destructor takes the
 //          primitive's lock: still waiting, it unlinks itself; already granted, it retracts the
 //          node and passes the grant on. No other thread holds a pointer to the node by then,
@@ -20,6 +22,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <weir/detail/core/inline_turns.hpp>
 #include <weir/detail/core/ready_ring.hpp>
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/wait_node.hpp>
@@ -94,10 +97,16 @@ public:
     /// and schedules the owner that is returned, if any, after giving that lock back.
     [[nodiscard]] WEIR_NOINLINE static owner* post(wait_node& n) noexcept {
         owner& o = *n.who;
-        if (execution* const here = execution::here_in_leaf(); here && here->local == o.home_) {
-            o.take(n);
-            o.make_ready(*here->local);
-            return nullptr;
+        if (execution* const here = execution::here_in_leaf()) {
+            if (here->local == o.home_) {
+                o.take(n);
+                o.make_ready(*here->local);
+                return nullptr;
+            }
+            if (here->pool == o.home_ && o.claim()) {
+                o.take(n);  // the turn is this thread's, until it has scheduled the owner
+                return &o;
+            }
         }
         n.state = wait_node::phase::posted;
         std::uintptr_t seen = o.mailbox_.load(sync::memory_order_relaxed);
@@ -133,6 +142,11 @@ public:
     }
 
     // -- the owner's turn ------------------------------------------------------------------------
+
+    /// Whether something was posted since the last collect, or the owner is parked.
+    [[nodiscard]] bool has_mail() const noexcept {
+        return mailbox_.load(sync::memory_order_relaxed) != 0;
+    }
 
     /// Moves what was posted into the list of nodes to resume. `then_parked`: in the same step the
     /// next post claims the owner again.
@@ -218,9 +232,11 @@ public:
         s.ready.push(this);
     }
     [[nodiscard]] bool is_queued() const noexcept { return queued_; }
-    void begin_turn() noexcept {
+    void begin_turn(std::uint32_t budget) noexcept {
         queued_ = false;
-        budget_ = budget_per_turn;
+        // Whoever has used the last budget up comes last now: branches take turns in being first.
+        if (budget_ == 0) [[unlikely]] taken_.rotate();
+        budget_ = budget;
     }
 
     // -- cooperative budget: ready operations that may still complete in this turn ----------------
@@ -246,6 +262,13 @@ private:
         return reinterpret_cast<wait_node*>(word & ~(parked_bit | abort_bit));
     }
 
+    /// Takes the owner out of its parked state, without a node.
+    [[nodiscard]] bool claim() noexcept {
+        std::uintptr_t expected = parked_bit;
+        return mailbox_.load(sync::memory_order_relaxed) == parked_bit &&
+               mailbox_.compare_exchange_strong(expected, 0, sync::memory_order_acquire,  // try_park
+                                                sync::memory_order_relaxed);
+    }
     void take(wait_node& n) noexcept {
         n.state = wait_node::phase::taken;
         n.turn = next_turn_;
@@ -282,14 +305,25 @@ public:
     }
 
     void flush() noexcept {
-        while (first_ != nullptr) {
-            owner* const o = std::exchange(first_, first_->next_owner);
-            o->home().schedule(*o);
-        }
+        if (first_ == nullptr) return;
+        if (first_ == last_)
+            schedule_first();
+        else
+            schedule_several();
         last_ = nullptr;
     }
 
 private:
+    void schedule_first() noexcept {
+        owner* const o = std::exchange(first_, first_->next_owner);
+        o->home().schedule(*o);
+    }
+    WEIR_NOINLINE void schedule_several() noexcept {
+        inline_turns::run_after([this] {
+            while (first_ != nullptr) schedule_first();
+        });
+    }
+
     owner* first_ = nullptr;
     owner* last_ = nullptr;
 };

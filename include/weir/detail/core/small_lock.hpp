@@ -3,12 +3,14 @@
 
 #include <cstdint>
 
+#include <weir/detail/core/single_threaded.hpp>
 #include <weir/detail/core/sync.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
 /// A test-and-set spin lock. Free, it costs one exchange to take and one plain store to give back,
-/// which is what makes an uncontended operation cheap; contended, it pauses and then yields.
+/// which is what makes an uncontended operation cheap; contended, it pauses and then yields. In a
+/// process of one thread the exchange is a load and a store.
 /// A Lockable. Never held while user code runs, except for a move of a channel's value.
 class small_lock {
 public:
@@ -17,10 +19,15 @@ public:
     small_lock& operator=(const small_lock&) = delete;
 
     void lock() noexcept {
-        if (word_.exchange(1, sync::memory_order_acquire) != 0) [[unlikely]]  // from unlock
+        if (!try_lock()) [[unlikely]]
             lock_contended();
     }
     [[nodiscard]] bool try_lock() noexcept {
+        if (is_single_threaded()) {
+            const bool was_free = word_.load(sync::memory_order_relaxed) == 0;
+            word_.store(1, sync::memory_order_relaxed);
+            return was_free;
+        }
         return word_.exchange(1, sync::memory_order_acquire) == 0;  // from unlock
     }
     void unlock() noexcept { word_.store(0, sync::memory_order_release); }  // to the next lock

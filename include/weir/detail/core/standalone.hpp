@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weir/detail/core/awaitable.hpp>
+#include <weir/detail/core/inline_turns.hpp>
 #include <weir/detail/core/misuse.hpp>
 #include <weir/detail/core/resume_hook.hpp>
 
@@ -86,8 +87,11 @@ private:
     sync::parker parker_;
 };
 
-/// Where the owner is a foreign coroutine: it goes on on the thread that completes the operation.
-class foreign_owner final : public standalone_owner {
+/// Where the owner is a foreign coroutine: it goes on on the thread that completes the operation,
+/// inside the call that does so, when everybody whom that call wakes has been scheduled.
+/// Lifetime  The coroutine may be destroyed while it waits, also by another one that the same call
+///           has woken; but not while a call that wakes it runs on another thread.
+class foreign_owner final : public standalone_owner, private inline_turns::member {
 public:
     foreign_owner() noexcept : standalone_owner(home()) {}
 
@@ -100,11 +104,14 @@ public:
     }
 
 private:
+    void run() override {
+        if (run_turn()) waiter_.resume();  // which may destroy the owner
+    }
+
     class inline_runner final : public scheduler {
     public:
         void schedule(owner& o) noexcept override {
-            auto& self = static_cast<foreign_owner&>(o);
-            if (self.run_turn()) self.waiter_.resume();  // which may destroy self
+            static_cast<foreign_owner&>(o).run_or_wait();
         }
     };
     static scheduler& home() noexcept {

@@ -4,10 +4,17 @@
 // Everything that threads share goes through these aliases. Under WEIR_MODEL they name the model
 // checker's own types, so that the very same headers can be run through every interleaving. For
 // that to work, code outside of this file writes `a.fetch_add(1, order)` and never `++a`, uses no
-// stand-alone fence, spins only through `spin_wait`, and blocks only in a `parker`.
+// stand-alone fence, spins only through `spin_wait`, blocks only in a `parker`, and reads the time
+// only by `now`.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <weir/detail/core/config.hpp>
 
 #if defined(WEIR_MODEL)
-#include WEIR_MODEL  // the model checker's replacement of this header
+#include WEIR_MODEL  // the model checker's replacement of the first half of this header
 #else
 
 #include <linux/futex.h>
@@ -16,15 +23,9 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstdint>
 #include <ctime>
 #include <mutex>
-#include <optional>
 #include <thread>
-
-#include <weir/detail/core/config.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::sync {
 
@@ -38,10 +39,6 @@ template <class T>
 using atomic = std::atomic<T>;
 using mutex = std::mutex;
 using thread = std::thread;
-
-/// A plain value that several threads reach under one lock; the model checker looks for races on it.
-template <class T>
-using cell = T;
 
 /// One thread-local pointer. The accessor is not inlined: a coroutine may go on on another thread,
 /// where an address that the compiler kept from before the suspension would be the wrong one.
@@ -72,13 +69,48 @@ inline void spin_pause() noexcept {
 #endif
 }
 
+/// A pause of about a microsecond.
+inline void spin_burst() noexcept {
+    for (int i = 0; i < 64; ++i) spin_pause();
+}
+
+/// Gives the rest of the time slice away.
+inline void spin_yield() noexcept { sched_yield(); }
+
+/// Sleeps while the word is `expected`, until woken or until `timeout` has passed; may return early.
+inline void futex_wait(const atomic<std::uint32_t>& word, std::uint32_t expected,
+                       std::optional<std::chrono::nanoseconds> timeout) noexcept {
+    static_assert(sizeof(word) == sizeof(std::uint32_t));
+    timespec limit{};
+    if (timeout) {
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*timeout);
+        limit.tv_sec = static_cast<std::time_t>(seconds.count());
+        limit.tv_nsec = static_cast<long>((*timeout - seconds).count());
+    }
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, timeout ? &limit : nullptr, nullptr, 0);
+}
+inline void futex_wake_one(const atomic<std::uint32_t>& word) noexcept {
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+inline std::chrono::steady_clock::time_point now() noexcept {
+    return std::chrono::steady_clock::now();
+}
+
+}  // namespace detail::sync
+WEIR_ABI_END }  // namespace weir
+
+#endif
+
+namespace weir { WEIR_ABI_BEGIN namespace detail::sync {
+
 /// Back-off of a spin loop: a few processor pauses, then the rest of the time slice, since the
 /// thread that is waited for may have been preempted.
 class spin_wait {
 public:
     void once() noexcept {
         if (++spins_ > 100) {
-            sched_yield();
+            spin_yield();
             return;
         }
         spin_pause();
@@ -92,49 +124,38 @@ private:
 class parker {
 public:
     /// Blocks until unparked. Owner thread only.
-    void park() noexcept { wait(nullptr); }
+    void park() noexcept { wait(std::nullopt); }
 
     /// Blocks until unparked or `timeout` has passed; may return early.
     void park_for(std::chrono::nanoseconds timeout) noexcept {
         if (timeout.count() <= 0) {
-            state_.exchange(empty, std::memory_order_acquire);
+            state_.exchange(empty, memory_order_acquire);  // from unpark
             return;
         }
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-        timespec ts{};
-        ts.tv_sec = static_cast<std::time_t>(seconds.count());
-        ts.tv_nsec = static_cast<long>((timeout - seconds).count());
-        wait(&ts);
+        wait(timeout);
     }
 
     /// Wakes the owner, or lets its next park return at once. Any thread.
     void unpark() noexcept {
-        if (state_.exchange(notified, std::memory_order_release) == parked)  // to wait's acquire
-            futex(FUTEX_WAKE_PRIVATE, 1, nullptr);
+        if (state_.exchange(notified, memory_order_release) == parked)  // to wait's acquire
+            futex_wake_one(state_);
     }
 
 private:
     static constexpr std::uint32_t empty = 0, parked = 1, notified = 2;
 
-    void wait(const timespec* timeout) noexcept {
+    void wait(std::optional<std::chrono::nanoseconds> timeout) noexcept {
         std::uint32_t seen = empty;
-        if (state_.compare_exchange_strong(seen, parked, std::memory_order_acquire)) {
+        if (state_.compare_exchange_strong(seen, parked, memory_order_acquire)) {
             do {
-                futex(FUTEX_WAIT_PRIVATE, parked, timeout);
-            } while (timeout == nullptr && state_.load(std::memory_order_relaxed) == parked);
+                futex_wait(state_, parked, timeout);
+            } while (!timeout && state_.load(memory_order_relaxed) == parked);
         }
-        state_.exchange(empty, std::memory_order_acquire);
+        state_.exchange(empty, memory_order_acquire);  // from unpark
     }
 
-    void futex(int op, std::uint32_t value, const timespec* timeout) noexcept {
-        syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&state_), op, value, timeout, nullptr, 0);
-    }
-
-    std::atomic<std::uint32_t> state_{empty};
-    static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
+    atomic<std::uint32_t> state_{empty};
 };
 
 }  // namespace detail::sync
 WEIR_ABI_END }  // namespace weir
-
-#endif

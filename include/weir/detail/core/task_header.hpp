@@ -86,8 +86,8 @@ public:
     [[nodiscard]] bool root_destroyed() const noexcept { return frame_size_ != 0; }
 
     /// One turn: starts the root or resumes what was woken. True: the task has ended.
-    bool run_turn() {
-        begin_turn();
+    bool run_turn(std::uint32_t budget = budget_per_turn) {
+        begin_turn(budget);
         if (!abort_requested()) [[likely]] {
             if (auto const root = take_transfer())
                 drive(root);  // what it wakes meanwhile belongs to the next turn

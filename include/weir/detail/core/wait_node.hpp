@@ -66,6 +66,10 @@ public:
         erase(n);
         return n;
     }
+    /// The first becomes the last.
+    void rotate() noexcept {
+        if (head_ != tail_) push_back(pop_front());
+    }
     void splice_back(wait_list& other) noexcept {
         if (other.empty()) return;
         other.head_->prev = tail_;

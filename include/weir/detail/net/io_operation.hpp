@@ -141,14 +141,14 @@ public:
 protected:
     enum class status : std::uint8_t { done, blocked, failed };
 
-    /// Makes a system call, unless it is known that it would block. `call(fd)` returns what the
-    /// system call did.
+    /// Makes a system call, unless it is known that it would block. `call(source)` returns what
+    /// the system call did.
     template <class Call>
     [[nodiscard]] status try_call(Call call) {
         seen_ = source_->edges(direction_);
         if (source_->is_drained(direction_, seen_)) return status::blocked;
         for (;;) {
-            const auto result = call(source_->fd());
+            const auto result = call(std::as_const(*source_));
             if (result >= 0) {
                 count_ = static_cast<std::size_t>(result);
                 return status::done;

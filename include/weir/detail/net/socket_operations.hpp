@@ -49,6 +49,10 @@ protected:
     /// Whether the addresses are known, or there is an error; starts to ask for them.
     bool resolved() noexcept {
         if (resolver_.is_done()) return true;
+        if (simulated_network* const network = current_simulated_network()) [[unlikely]] {
+            error_ = resolver_.finish(*network);
+            return true;
+        }
         if (!source_) {
             auto started = resolver_.start();
             if (!started) {
@@ -113,7 +117,7 @@ private:
         static_cast<void>(set_option(*source_, IPPROTO_TCP, TCP_NODELAY, 1));
         direction_ = io_direction::write;
         seen_ = source_->edges(direction_);
-        if (::connect(source_->fd(), to.native(), to.native_size()) == 0) {
+        if (socket_calls::connect(*source_, to) == 0) {
             connected_ = true;
         } else if (errno == EINPROGRESS || errno == EINTR) {
             connecting_ = true;
@@ -128,7 +132,7 @@ private:
         seen_ = source_->edges(direction_);
         const auto failure = get_option(*source_, SOL_SOCKET, SO_ERROR);
         if (failure && *failure == 0) {
-            connected_ = endpoint_of(*source_, &::getpeername).has_value();
+            connected_ = endpoint_of(*source_, &socket_calls::getpeername).has_value();
             return connected_;
         }
         error_ = failure ? std::error_code(*failure, std::system_category()) : failure.error();
@@ -169,8 +173,8 @@ private:
             (!options_.reuse_port || set(SOL_SOCKET, SO_REUSEPORT, true)) &&
             (!at.is_v6() || set(IPPROTO_IPV6, IPV6_V6ONLY, options_.v6_only)) &&
             set(IPPROTO_TCP, TCP_NODELAY, true);
-        if (all_set && ::bind(source_->fd(), at.native(), at.native_size()) == 0 &&
-            ::listen(source_->fd(), options_.backlog) == 0)
+        if (all_set && socket_calls::bind(*source_, at) == 0 &&
+            socket_calls::listen(*source_, options_.backlog) == 0)
             return {};
         return last_error().error();
     }
@@ -185,19 +189,17 @@ public:
     explicit accept_op(io_source& source) noexcept : io_attempt(source, io_direction::read) {}
 
     bool attempt() noexcept {
-        const status s = try_call([&](int fd) {
+        const status s = try_call([&](const io_source& listener) {
             int result = 0;
             do {  // a connection that its peer has given up is not this caller's
                 size_ = sizeof address_;
-                result = ::accept4(fd, reinterpret_cast<sockaddr*>(&address_), &size_,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+                result = socket_calls::accept(listener, accepted_,
+                                              reinterpret_cast<sockaddr*>(&address_), &size_);
             } while (result < 0 && errno == ECONNABORTED);
             return result;
         });
-        if (s == status::done) {
-            accepted_ = io_ref(static_cast<int>(count()));
-            if (!accepted_) fail(std::make_error_code(std::errc::not_enough_memory));
-        }
+        if (s == status::done && !accepted_)
+            fail(std::make_error_code(std::errc::not_enough_memory));
         return s != status::blocked;
     }
 

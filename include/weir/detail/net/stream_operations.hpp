@@ -14,6 +14,7 @@
 
 #include <weir/bytes.hpp>
 #include <weir/detail/net/io_operation.hpp>
+#include <weir/detail/net/socket.hpp>
 #include <weir/expected.hpp>
 #include <weir/net/endpoint.hpp>
 
@@ -50,8 +51,9 @@ public:
 
     bool attempt() noexcept {
         if (out_.empty()) return true;
-        const status s =
-            try_call([&](int fd) { return ::recv(fd, out_.data(), out_.size(), 0); });
+        const status s = try_call([&](const io_source& io) {
+            return socket_calls::recv(io, out_.data(), out_.size(), 0);
+        });
         if (s == status::done && count() != 0 && count() < out_.size()) drained();
         return s != status::blocked;
     }
@@ -75,9 +77,9 @@ public:
             std::array<char, least_room> aside;
             std::span<char> room;
             const bool has_storage = out_->capacity() != 0;
-            const status s = try_call([&](int fd) {
+            const status s = try_call([&](const io_source& io) {
                 room = has_storage ? out_->prepare(least_room) : std::span<char>(aside);
-                return ::recv(fd, room.data(), room.size(), 0);
+                return socket_calls::recv(io, room.data(), room.size(), 0);
             });
             if (s != status::done || count() == 0) return s != status::blocked;
             if (!has_storage) {
@@ -108,8 +110,9 @@ public:
 
     bool attempt() noexcept {
         while (!rest_.empty()) {
-            const status s =
-                try_call([&](int fd) { return ::recv(fd, rest_.data(), rest_.size(), 0); });
+            const status s = try_call([&](const io_source& io) {
+                return socket_calls::recv(io, rest_.data(), rest_.size(), 0);
+            });
             if (s != status::done) return s == status::failed;
             if (count() == 0) {
                 fail(net::error::end_of_stream);
@@ -133,8 +136,8 @@ public:
         : io_count_attempt(source, io_direction::read), out_(out) {}
 
     bool attempt() noexcept {
-        return try_call([&](int fd) {
-                   return ::recv(fd, out_.data(), out_.size(), MSG_PEEK);
+        return try_call([&](const io_source& io) {
+                   return socket_calls::recv(io, out_.data(), out_.size(), MSG_PEEK);
                }) != status::blocked;
     }
 
@@ -151,9 +154,8 @@ public:
 
     bool attempt() noexcept {
         const short wanted = direction() == io_direction::read ? POLLIN : POLLOUT;
-        return try_call([&](int fd) {
-                   pollfd p{fd, wanted, 0};
-                   const int ready = ::poll(&p, 1, 0);
+        return try_call([&](const io_source& io) {
+                   const int ready = socket_calls::poll(io, wanted);
                    if (ready == 0) errno = EAGAIN;
                    return ready == 0 ? -1 : ready;
                }) != status::blocked;
@@ -169,8 +171,9 @@ public:
 
     bool attempt() noexcept {
         if (in_.empty()) return true;
-        const status s =
-            try_call([&](int fd) { return ::send(fd, in_.data(), in_.size(), MSG_NOSIGNAL); });
+        const status s = try_call([&](const io_source& io) {
+            return socket_calls::send(io, in_.data(), in_.size());
+        });
         if (s == status::done && count() < in_.size()) drained();
         return s != status::blocked;
     }
@@ -188,8 +191,9 @@ public:
 
     bool attempt() noexcept {
         while (!rest_.empty()) {
-            const status s = try_call(
-                [&](int fd) { return ::send(fd, rest_.data(), rest_.size(), MSG_NOSIGNAL); });
+            const status s = try_call([&](const io_source& io) {
+                return socket_calls::send(io, rest_.data(), rest_.size());
+            });
             if (s != status::done) return s == status::failed;
             if (count() < rest_.size()) drained();
             rest_ = rest_.subspan(count());
@@ -224,7 +228,7 @@ private:
     std::size_t write_one() noexcept {
         const auto part = rest_[0].subspan(written_);
         status_ = try_call(
-            [&](int fd) { return ::send(fd, part.data(), part.size(), MSG_NOSIGNAL); });
+            [&](const io_source& io) { return socket_calls::send(io, part.data(), part.size()); });
         return part.size();
     }
     std::size_t write_many() noexcept {
@@ -241,7 +245,7 @@ private:
         msghdr message{};
         message.msg_iov = parts.data();
         message.msg_iovlen = used;
-        status_ = try_call([&](int fd) { return ::sendmsg(fd, &message, MSG_NOSIGNAL); });
+        status_ = try_call([&](const io_source& io) { return socket_calls::sendmsg(io, message); });
         return total;
     }
 

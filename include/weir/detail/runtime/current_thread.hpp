@@ -19,7 +19,7 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-class current_thread_core final : public runtime_core, public local_scheduler {
+class current_thread_core : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
         : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
@@ -76,12 +76,12 @@ public:
 
     void drive(task_header& root) override {
         if (!wait_for_turn(root)) return;
+        turn_holder const mine(*this, root);
         {
             driving here(*this);
-            while (!root.is_done() && !stopping_.load(sync::memory_order_relaxed)) step();
+            while (!root.is_done() && !is_stopping()) step();
             if (!root.is_done()) destroy_tasks();
         }
-        pass_turn_on();
     }
 
     [[nodiscard]] bool may_end_here() const noexcept override { return !is_driven_here(); }
@@ -103,7 +103,10 @@ public:
         return false;
     }
 
-private:
+protected:  // a simulation chooses for itself who runs next
+    [[nodiscard]] bool is_stopping() const noexcept {
+        return stopping_.load(sync::memory_order_relaxed);
+    }
     void destroy_tasks() noexcept {
         driving here(*this);
         closing_ = true;
@@ -157,11 +160,11 @@ private:
             sleep();
     }
 
-    void run(task_header& t) {
+    void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
         if (release_if_done(t)) [[unlikely]]
             return;
         execution_.current = &t;
-        if (t.run_turn()) [[unlikely]]
+        if (t.run_turn(budget)) [[unlikely]]
             end(t);
         else if (t.has_taken())
             t.make_ready(*this);
@@ -262,16 +265,32 @@ private:
         }
         const bool any = first != nullptr;
         while (first != nullptr) {
-            auto& t = static_cast<task_header&>(*std::exchange(first, first->next_owner));
+            auto& t = static_cast<task_header&>(*first);
+            if (!t.adopted && !closing_) make_room_for(first);
+            first = t.next_owner;
             t.collect(true);
             if (release_if_done(t)) continue;
-            if (!t.adopted) {
-                ready.reserve(live_count_ + 1);
-                adopt(t);
-            }
-            t.make_ready(*this);
+            const bool is_new = !t.adopted;
+            if (is_new) adopt(t);
+            if (!is_new || !closing_) t.make_ready(*this);  // else it never runs
         }
         return any;
+    }
+    /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
+    void make_room_for(owner* list) {
+        WEIR_TRY {
+            ready.reserve(live_count_ + 1);
+        }
+        WEIR_CATCH_ALL {
+            owner* last = list;
+            while (last->next_owner != nullptr) last = last->next_owner;
+            scoped_lock guard(injection_lock_);
+            last->next_owner = injected_first_;
+            injected_first_ = list;
+            if (injected_last_ == nullptr) injected_last_ = last;
+            injected_hint_.store(true, sync::memory_order_relaxed);
+            WEIR_RETHROW;
+        }
     }
 
     // -- several threads in block_on: one drives, the others wait for their root or their turn ----
@@ -307,6 +326,30 @@ private:
         }
         root.remove_joiner(done);
         return drives;
+    }
+
+    /// The calling thread's turn to drive. Its root ends with it at the latest: what that awaits
+    /// lies on the caller's stack.
+    class turn_holder {
+    public:
+        turn_holder(current_thread_core& core, task_header& root) noexcept
+            : core_(&core), root_(&root) {}
+        turn_holder(const turn_holder&) = delete;
+        turn_holder& operator=(const turn_holder&) = delete;
+        ~turn_holder() {
+            if (!root_->is_done()) core_->abandon(*root_);
+            core_->pass_turn_on();
+        }
+
+    private:
+        current_thread_core* core_;
+        task_header* root_;
+    };
+
+    void abandon(task_header& root) noexcept {
+        if (!root.adopted) return root.abort();  // it has not begun
+        driving here(*this);
+        end(root);
     }
 
     void pass_turn_on() noexcept {

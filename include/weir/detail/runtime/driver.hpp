@@ -82,6 +82,10 @@ public:
         return owned_.get();
     }
 
+    /// Where sockets come from instead of the system; null outside of a simulation.
+    [[nodiscard]] simulated_network* simulated() const noexcept { return simulated_; }
+    void simulate(simulated_network* n) noexcept { simulated_ = n; }
+
     /// Fails every operation that waits for a descriptor here.
     void shut_down() noexcept {
         if (io_reactor* const io = reactor_.load(sync::memory_order_acquire)) io->shut_down();
@@ -107,6 +111,7 @@ private:
     small_lock turn_;     // who waits in the epoll set
     sync::mutex making_;  // guards the making of owned_
     std::shared_ptr<io_reactor> owned_;
+    simulated_network* simulated_ = nullptr;
 };
 
 }  // namespace detail

@@ -154,7 +154,10 @@ private:
 inline void io_source::close() noexcept {
     wake_list wakes;
     if (const std::shared_ptr<io_reactor> reactor = detach(wakes)) reactor->remove(*this);
-    ::close(fd_);
+    if (simulated_ != nullptr)
+        simulated_->close();
+    else
+        ::close(fd_);
 }
 
 }  // namespace detail

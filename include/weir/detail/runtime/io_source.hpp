@@ -28,6 +28,7 @@
 #include <weir/detail/core/small_lock.hpp>
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/wait_node.hpp>
+#include <weir/detail/runtime/simulated_socket.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -44,10 +45,14 @@ public:
 
     /// Takes over `fd`, which must be non-blocking. Sources are made and owned through io_ref.
     explicit io_source(int fd) noexcept : fd_(fd) {}
+    explicit io_source(std::unique_ptr<simulated_socket> s) noexcept
+        : fd_(-1), simulated_(std::move(s)) {}
     io_source(const io_source&) = delete;
     io_source& operator=(const io_source&) = delete;
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    /// What takes the place of the descriptor; null outside of a simulation.
+    [[nodiscard]] simulated_socket* simulated() const noexcept { return simulated_.get(); }
 
     // -- before and after a call -----------------------------------------------------------------
 
@@ -68,7 +73,7 @@ public:
     /// Queues `n` unless the source has become ready since `seen` was read.
     [[nodiscard]] wait_result wait(wait_node& n, io_direction d, std::uint32_t seen) noexcept {
         scoped_lock guard(lock_);
-        if (reactor_ == nullptr) return wait_result::unregistered;
+        if (reactor_ == nullptr && simulated_ == nullptr) return wait_result::unregistered;
         if (side_of(d).edges.load(sync::memory_order_relaxed) != seen) return wait_result::changed;
         n.state = wait_node::phase::waiting;
         n.granted = false;
@@ -109,6 +114,7 @@ public:
 private:
     friend class io_reactor;
     friend class io_ref;
+    friend class simulated_network;
 
     ~io_source() = default;
     void close() noexcept;  // defined where the reactor is, in epoll_driver.hpp
@@ -126,7 +132,7 @@ private:
         return d == io_direction::read ? in_ : out_;
     }
 
-    // For the reactor, with its mutex held.
+    // For the reactor, with its mutex held, and for a simulated network.
     void on_events(std::uint32_t events, wake_list& wakes) noexcept {
         constexpr std::uint32_t end = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
         scoped_lock guard(lock_);
@@ -170,6 +176,7 @@ private:
     small_lock lock_;
     sync::atomic<bool> hung_up_{false};
     int fd_;
+    std::unique_ptr<simulated_socket> simulated_;
     sync::atomic<std::uint32_t> owners_{1};
     sync::atomic<std::uint32_t> holds_{1};  // one for all owners, one for each waiter
     std::shared_ptr<io_reactor> reactor_;  // whose epoll set the descriptor is in
@@ -185,6 +192,8 @@ public:
     explicit io_ref(int fd) noexcept : source_(new (std::nothrow) io_source(fd)) {
         if (source_ == nullptr) ::close(fd);
     }
+    explicit io_ref(std::unique_ptr<simulated_socket> s) noexcept
+        : source_(new (std::nothrow) io_source(std::move(s))) {}
     io_ref(const io_ref& other) noexcept : source_(other.source_) {
         if (source_) source_->owners_.fetch_add(1, sync::memory_order_relaxed);
     }
@@ -208,6 +217,11 @@ public:
 private:
     io_source* source_ = nullptr;
 };
+
+inline void simulated_network::signal(io_source& source, std::uint32_t events) noexcept {
+    wake_list wakes;
+    source.on_events(events, wakes);
+}
 
 }  // namespace detail
 WEIR_ABI_END }  // namespace weir

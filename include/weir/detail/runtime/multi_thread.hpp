@@ -58,7 +58,7 @@ public:
     void schedule(owner& o) noexcept override {
         execution* const here = execution::here();
         if (here != nullptr && here->pool == this) {
-            worker::here()->schedule(o);
+            static_cast<worker*>(here)->schedule(o);
             return;
         }
         injected_.push(o, [this] { parking_.wake_one(); });
@@ -228,29 +228,26 @@ private:
 
 inline worker::worker(multi_thread_core& core, std::size_t index) noexcept
     : core_(&core), index_(index), random_((core.options().rng_seed + index * 0x9E3779B97F4A7C15u) | 1) {
-    execution_.pool = &core;
+    pool = &core;
 }
 
 inline void worker::run() {
     tenure mine;
     tenure_ = &mine;
-    execution::set(&execution_);
-    slot::set(this);
+    execution::set(this);
     core_->enter_work();
     while (!mine.lost && !core_->is_stopping()) {
         owner* o = next();
         if (o == nullptr) o = search();
         if (o != nullptr) run_turn(*o, mine);
     }
-    slot::set(nullptr);
     execution::set(nullptr);
     core_->leave_work();
 }
 
 inline worker::tenure& worker::lend() noexcept {
     tenure& mine = *tenure_;
-    execution_.current = nullptr;
-    slot::set(nullptr);
+    current = nullptr;
     on_offer_.store(true, sync::memory_order_release);  // to take
     WEIR_TRY {
         core_->threads().bring_to(*this);
@@ -260,17 +257,20 @@ inline worker::tenure& worker::lend() noexcept {
     return mine;
 }
 
-inline bool worker::take_back(tenure& mine, owner& current) noexcept {
+inline bool worker::take_back(tenure& mine, owner& running) noexcept {
     if (!take()) return false;
     tenure_ = &mine;
-    slot::set(this);
-    execution_.current = &current;
+    current = &running;
     return true;
 }
 
 inline void worker::schedule(owner& o) noexcept {
     owner* to_ring = &o;
     if (core_->options().lifo_slot) {
+        if (lifo_.load(sync::memory_order_relaxed) == nullptr) {  // only this thread fills it
+            lifo_.store(&o, sync::memory_order_release);          // to take_lifo
+            return;
+        }
         to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
         if (to_ring == nullptr) return;
     }
@@ -325,8 +325,19 @@ inline owner* worker::take_injected() noexcept {
     return first;
 }
 
+/// Whether what is in the ring of worker `i` has waited there for longer than a move to this
+/// worker costs. The first look at an entry only notes it.
+inline bool worker::keeps_waiting(std::size_t i, time_point now) noexcept {
+    if (i >= glances_.size()) return true;
+    glance& seen = glances_[i];
+    const work_queue& ring = core_->workers()[i].queue_;
+    if (!ring.has_passed(seen.end)) return now - seen.when >= patience;
+    seen = {ring.end(), now};
+    return false;
+}
+
 /// One round over the other workers, from a random one.
-inline owner* worker::steal() noexcept {
+inline owner* worker::steal(time_point now) noexcept {
     auto& workers = core_->workers();
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
@@ -334,8 +345,10 @@ inline owner* worker::steal() noexcept {
     const std::size_t n = workers.size();
     const std::size_t start = static_cast<std::size_t>(random_ % n);
     for (std::size_t k = 0; k < n; ++k) {
-        worker& victim = workers[(start + k) % n];
-        if (&victim != this && victim.queue_.steal_into(queue_) != 0)
+        const std::size_t i = (start + k) % n;
+        worker& victim = workers[i];
+        if (i == index_ || victim.queue_.empty() || !keeps_waiting(i, now)) continue;
+        if (victim.queue_.steal_into(queue_) != 0)
             if (owner* const o = queue_.pop()) return o;
     }
     return take_injected();
@@ -368,15 +381,17 @@ inline owner* worker::search() {
     parking_lot& parking = core_->parking();
     if (!searching_ && !std::exchange(on_watch_, false))
         searching_ = parking.try_search(core_->workers().size());
-    owner* found = steal();
+    time_point now = sync::now();
+    owner* found = steal(now);
     if (found == nullptr && searching_) {
         note_turns();
         // A sleeping thread costs a hundred times what a spinning one does to start again.
-        const auto spin_until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+        const time_point spin_until = now + std::chrono::microseconds(50);
         do {
-            for (int i = 0; i < 64; ++i) sync::spin_pause();
-            found = steal();
-        } while (found == nullptr && std::chrono::steady_clock::now() < spin_until);
+            sync::spin_burst();
+            now = sync::now();
+            found = steal(now);
+        } while (found == nullptr && now < spin_until);
     }
     if (found == nullptr) found = steal_stale();
     if (found != nullptr) {
@@ -407,8 +422,8 @@ inline void worker::run_turn(owner& o, const tenure& mine) {
     found_work();
     turns_.store(turns_.load(sync::memory_order_relaxed) + 1, sync::memory_order_relaxed);
     auto& t = static_cast<task_header&>(o);
-    execution_.current = &t;
-    t.collect(false);
+    current = &t;
+    if (t.has_mail()) t.collect(false);
     const bool ended = t.run_turn();
     if (ended) [[unlikely]]
         core_->end(t);
@@ -422,7 +437,7 @@ inline void worker::run_turn(owner& o, const tenure& mine) {
         queue_.push(t, overflow);
         core_->injected().push(overflow);
     }
-    execution_.current = nullptr;
+    current = nullptr;
 }
 
 inline void worker::look_at_events() noexcept {

@@ -70,10 +70,14 @@ public:
     [[nodiscard]] time_driver& time() noexcept { return time_; }
     [[nodiscard]] driver& events() noexcept { return driver_; }
 
-    void set_name(task_header& t, std::string_view name) {
+    /// Where there is no memory for it, the task goes without a name.
+    void set_name(task_header& t, std::string_view name) noexcept {
         scoped_lock guard(names_lock_);
-        names_.emplace(t.id(), name);
-        t.named = true;
+        WEIR_TRY {
+            names_.emplace(t.id(), name);
+            t.named = true;
+        }
+        WEIR_CATCH_ALL {}
     }
 
     [[nodiscard]] running_task describe(const task_header& t, task_kind kind) {
@@ -127,6 +131,11 @@ public:
     }
 
 protected:
+    [[nodiscard]] std::string name_of(const task_header& t) {
+        scoped_lock guard(names_lock_);
+        auto const found = names_.find(t.id());
+        return found == names_.end() ? std::string() : found->second;
+    }
 
     sync::atomic<bool> shut_down_{false};
 
@@ -159,11 +168,6 @@ private:
         if (o.event_interval == 0)
             fail<std::invalid_argument>("runtime_options::event_interval must not be 0");
         return o;
-    }
-    [[nodiscard]] std::string name_of(const task_header& t) {
-        scoped_lock guard(names_lock_);
-        auto const found = names_.find(t.id());
-        return found != names_.end() ? found->second : std::string();
     }
 
     using context = sync::thread_slot<runtime_core, struct current_runtime>;

@@ -75,6 +75,28 @@ public:
         return std::chrono::nanoseconds(*next > now ? *next - now : 0);
     }
 
+    // -- a simulation ----------------------------------------------------------------------------
+
+    /// Stops the clock at zero for good; what is due at the same time then wakes in the order that
+    /// `ties` draws.
+    void simulate(scheduler& ties) noexcept {
+        scoped_lock guard(lock_);
+        ties_ = &ties;
+        paused_ = true;
+        frozen_ = 0;
+    }
+    [[nodiscard]] std::optional<std::int64_t> earliest() const noexcept {
+        scoped_lock guard(lock_);
+        return wheel_.earliest_deadline();
+    }
+    /// Moves the stopped clock on to `t`, if that lies ahead, and fires what is passed.
+    void advance_to(std::int64_t t) noexcept {
+        wake_list wakes;
+        scoped_lock guard(lock_);
+        if (t > frozen_) frozen_ = t;
+        fire_locked(wakes);
+    }
+
     // -- the stopped clock -----------------------------------------------------------------------
 
     [[nodiscard]] bool is_paused() const noexcept {
@@ -94,6 +116,8 @@ public:
     void resume() {
         scoped_lock guard(lock_);
         if (!paused_) fail<std::logic_error>("weir::clock runs already: pause() it first");
+        if (ties_ != nullptr)
+            fail<std::logic_error>("weir::clock cannot run in a simulation: its time is virtual");
         offset_ = frozen_ - steady_now();
         paused_ = false;
     }
@@ -129,16 +153,41 @@ public:
 
 private:
     static std::int64_t steady_now() noexcept {
-        return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+        return sync::now().time_since_epoch() / std::chrono::nanoseconds(1);
     }
     std::int64_t now_locked() const noexcept { return paused_ ? frozen_ : steady_now() + offset_; }
 
     bool fire_locked(wake_list& wakes) noexcept {
         const std::int64_t now = now_locked();
+        if (ties_ != nullptr) [[unlikely]]
+            return fire_shuffled(wakes, now);
         bool fired = false;
         while (timer_entry* const e = paused_ ? wheel_.pop_exact(now) : wheel_.pop_expired(now)) {
             wakes.wake(*static_cast<wake_timer*>(e)->waiter);
             fired = true;
+        }
+        return fired;
+    }
+
+    // As fire_locked; entries of one deadline wake in a random order.
+    WEIR_COLD bool fire_shuffled(wake_list& wakes, std::int64_t now) noexcept {
+        timer_entry* next = wheel_.pop_exact(now);
+        const bool fired = next != nullptr;
+        while (next != nullptr) {
+            timer_entry* const first = next;
+            timer_entry* same = nullptr;
+            std::uint64_t count = 0;
+            for (; next != nullptr && next->deadline == first->deadline;
+                 next = wheel_.pop_exact(now), ++count) {
+                // Into a random place: an entry that has left the wheel lends its link.
+                timer_entry** at = &same;
+                for (std::uint64_t skip = ties_->random() % (count + 1); skip != 0; --skip)
+                    at = &(*at)->next;
+                next->next = *at;
+                *at = next;
+            }
+            for (; same != nullptr; same = same->next)
+                wakes.wake(*static_cast<wake_timer*>(same)->waiter);
         }
         return fired;
     }
@@ -149,6 +198,7 @@ private:
     bool paused_;
     std::int64_t frozen_;      // the time while paused
     std::int64_t offset_ = 0;  // of this clock to the steady clock while it runs
+    scheduler* ties_ = nullptr;  // a simulation's
     std::size_t holds_ = 0;
 };
 

@@ -84,6 +84,13 @@ public:
     }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
+    /// The index behind the newest entry, and whether all entries before an index have left.
+    [[nodiscard]] std::uint32_t end() const noexcept { return tail_.load(sync::memory_order_relaxed); }
+    [[nodiscard]] bool has_passed(std::uint32_t index) const noexcept {
+        const std::uint32_t real = real_of(head_.load(sync::memory_order_relaxed));
+        return static_cast<std::int32_t>(real - index) >= 0;
+    }
+
     /// Moves half of the entries, rounded up, into the caller's empty queue; returns how many.
     std::uint32_t steal_into(work_queue& mine) noexcept {
         std::uint64_t head = head_.load(sync::memory_order_acquire);  // from the last steal

@@ -3,12 +3,16 @@
 //
 // Order of work: the LIFO slot at most three times in a row, the own ring, the injection queue
 // (also every `global_queue_interval` turns), then other workers' rings and slots.
+// A thief leaves what its worker gets to by itself soon enough: only entries that have waited for
+// `patience` are worth moving to another core, where their data are not. Tasks that talk to each
+// other all the time so stay together, and a burst of long ones spreads.
 // The slot holds the task that was woken last: in a conversation between two tasks it is the one
 // that has its data in this core's cache. Others may take it, but only when its worker has been in
 // the same turn for a while; so the conversation stays on one core, and a task that waits behind a
 // long turn does not.
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -21,7 +25,7 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 
 class multi_thread_core;
 
-class worker {
+class worker final : public execution {
 public:
     worker(multi_thread_core& core, std::size_t index) noexcept;
     worker(const worker&) = delete;
@@ -39,14 +43,19 @@ public:
 
     // -- a thread that is about to block in a turn, and the one that takes its worker over ----------
 
+    /// The worker that the calling thread runs, or null.
+    static worker* here() noexcept {
+        execution* const e = execution::here();
+        return e != nullptr && e->pool != nullptr ? static_cast<worker*>(e) : nullptr;
+    }
     /// Whether the calling thread is in a turn of this worker.
     [[nodiscard]] bool in_turn() const noexcept {
-        return execution::here() == &execution_ && execution_.current != nullptr;
+        return execution::here() == this && current != nullptr;
     }
     /// Puts the worker on offer; the caller touches it no more, until it has taken it back.
     [[nodiscard]] tenure& lend() noexcept;
     /// False: another thread has the worker. It may have had it, and have put it on offer again.
-    [[nodiscard]] bool take_back(tenure& mine, owner& current) noexcept;
+    [[nodiscard]] bool take_back(tenure& mine, owner& running) noexcept;
     /// Takes the worker, if it is on offer.
     [[nodiscard]] bool take() noexcept {
         return on_offer_.exchange(false, sync::memory_order_acq_rel);  // from lend, and from the last one
@@ -54,9 +63,6 @@ public:
 
     /// Queues an owner that was woken, or spawned, by the task that runs here.
     void schedule(owner& o) noexcept;
-
-    /// The worker that the calling thread is, or null.
-    static worker* here() noexcept { return slot::get(); }
 
     // -- thieves, and the end of the runtime -------------------------------------------------------
 
@@ -70,12 +76,19 @@ public:
     sleeper& bed() noexcept { return sleeper_; }
 
 private:
-    using slot = sync::thread_slot<worker, struct current_worker>;
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// What a thief remembers of another worker's ring.
+    struct glance {
+        std::uint32_t end = 0;  // behind the newest entry
+        time_point when;
+    };
 
     [[nodiscard]] owner* next() noexcept;
     [[nodiscard]] owner* search();
     void sleep();
-    [[nodiscard]] owner* steal() noexcept;
+    [[nodiscard]] owner* steal(time_point now) noexcept;
+    [[nodiscard]] bool keeps_waiting(std::size_t i, time_point now) noexcept;
     [[nodiscard]] owner* steal_stale() noexcept;
     [[nodiscard]] owner* take_injected() noexcept;
     void note_turns() noexcept;
@@ -84,9 +97,9 @@ private:
     void look_at_events() noexcept;
 
     static constexpr unsigned lifo_limit = 3;
+    static constexpr std::chrono::nanoseconds patience = std::chrono::microseconds(20);
 
     multi_thread_core* core_;
-    execution execution_;
     std::size_t index_;
     std::uint64_t random_;
     std::uint32_t until_events_ = 1;
@@ -95,6 +108,7 @@ private:
     bool searching_ = false;
     bool on_watch_ = false;  // got up by itself: a quick look around, no search
     std::array<std::uint32_t, 16> seen_turns_{};  // of the first workers, when last looked at
+    std::array<glance, 16> glances_{};            // likewise
     sleeper sleeper_;
     tenure* tenure_ = nullptr;  // of the thread that has the worker
     sync::atomic<bool> on_offer_{true};

@@ -16,11 +16,17 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 struct task_access {
     template <class T>
     static std::coroutine_handle<task_promise<T>> release(task<T>& t) {
+        auto const root = peek(t);
+        t.coroutine_ = {};
+        return root;
+    }
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> peek(const task<T>& t) {
         if (!t.coroutine_)
             fail<already_consumed_error>(
                 "this weir::task was awaited, spawned or moved from already: "
                 "call the coroutine function again for another run");
-        return std::exchange(t.coroutine_, {});
+        return t.coroutine_;
     }
 };
 
@@ -83,7 +89,8 @@ inline constexpr task_type task_type_of{&finish_task<T>, &destroy_task_result<T>
 /// reference.
 template <class T, class Home>
 task_header& make_spawned(task<T>& t, Home& home, std::source_location site) {
-    task_header& header = home.make_task(task_access::release(t), task_type_of<T>, site);
+    task_header& header = home.make_task(task_access::peek(t), task_type_of<T>, site);
+    task_access::release(t);  // not before: there may have been no room for the task
     root_of<T>(header).promise().start_for({}, header);
     return header;
 }
