@@ -40,7 +40,7 @@ public:
         : core_(std::make_shared<detail::simulation_core>(options)), seed_(options.seed) {}
     simulation(const simulation&) = delete;
     simulation& operator=(const simulation&) = delete;
-    ~simulation() { core_->shut_down(); }
+    ~simulation() { core_->shut_down({}, nullptr); }
 
     /// Runs `a` to completion, and spawned tasks meanwhile; yields what `co_await a` would, and
     /// throws what it would.
