@@ -143,6 +143,8 @@ public:
         return detail::block_on(*core_, std::forward<A>(a), site);
     }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+    /// What the runtime has counted so far. Any thread, also after the end.
+    [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
 
     friend bool operator==(const runtime_handle&, const runtime_handle&) = default;
 
@@ -211,6 +213,8 @@ public:
 
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+    /// What the runtime has counted so far. Any thread, also after the end.
+    [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
 
 private:
     std::shared_ptr<detail::current_thread_core> core_;
@@ -275,6 +279,8 @@ public:
 
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+    /// What the runtime has counted so far. Any thread, also after the end.
+    [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
 
 private:
     std::shared_ptr<detail::multi_thread_core> core_;

@@ -45,12 +45,16 @@ public:
         if (is_driven_here()) {
             if (closing_) return drop(t);
             adopt(t);
+            spawned_here_.add();
             t.make_ready(*this);
             return;
         }
         {
             scoped_lock guard(injection_lock_);
-            if (!closed_) return inject(t);
+            if (!closed_) {
+                ++spawned_elsewhere_;
+                return inject(t);
+            }
         }
         drop(t);
     }
@@ -63,9 +67,31 @@ public:
 
     blocking_pool& blocking() noexcept override { return blocking_; }
 
+    runtime_metrics measure() override {
+        runtime_metrics m;
+        worker_metrics& worker = m.workers.emplace_back();
+        const std::uint64_t ended = ended_.value();
+        if (is_driven_here()) publish_counts();
+        log_.report(worker);
+        worker.polls = polls_.value();
+        worker.local_schedules = local_schedules_.load(sync::memory_order_relaxed);
+        worker.local_queue_depth = local_depth_.load(sync::memory_order_relaxed);
+        {
+            scoped_lock guard(injection_lock_);
+            m.remote_schedules = injections_;
+            m.spawned_tasks = spawned_here_.value() + spawned_elsewhere_;
+            for (owner* o = injected_first_; o != nullptr; o = o->next_owner) ++m.global_queue_depth;
+        }
+        m.alive_tasks = static_cast<std::size_t>(m.spawned_tasks - ended);
+        m.budget_forced_yields = forced_yields();
+        blocking_.report(m);
+        return m;
+    }
+
     // -- the driving thread ----------------------------------------------------------------------
 
     runtime_core* runtime() noexcept override { return this; }
+    void count_forced_yield() noexcept override { add_forced_yield(); }
 
     std::uint64_t random() noexcept override {  // xorshift64, Marsaglia 2003
         random_ ^= random_ << 13;
@@ -79,8 +105,11 @@ public:
         turn_holder const mine(*this, root);
         {
             driving here(*this);
+            log_.begin();
             while (!root.is_done() && !is_stopping()) step();
             if (!root.is_done()) destroy_tasks();
+            publish_counts();
+            log_.end();
         }
     }
 
@@ -163,6 +192,7 @@ protected:  // a simulation chooses for itself who runs next
     void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
         if (release_if_done(t)) [[unlikely]]
             return;
+        polls_.add();
         execution_.current = &t;
         if (t.run_turn(budget)) [[unlikely]]
             end(t);
@@ -174,6 +204,12 @@ protected:  // a simulation chooses for itself who runs next
     void look_at_events() noexcept {
         time().fire();
         events().poll();
+        publish_counts();
+    }
+    /// What the ring counts by itself, for readers on other threads.
+    void publish_counts() noexcept {
+        local_schedules_.store(ready.pushed() - arrivals_, sync::memory_order_relaxed);
+        local_depth_.store(ready.size(), sync::memory_order_relaxed);
     }
 
     void sleep() {
@@ -189,7 +225,10 @@ protected:  // a simulation chooses for itself who runs next
             if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
+        publish_counts();
+        log_.park();
         events().park(timeout);
+        log_.unpark();
         {
             scoped_lock guard(injection_lock_);
             sleeping_ = false;
@@ -214,6 +253,7 @@ protected:  // a simulation chooses for itself who runs next
         (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
         if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
         --live_count_;
+        ended_.add();
         bool claimed = false;
         {
             wake_list wakes;
@@ -247,6 +287,7 @@ protected:  // a simulation chooses for itself who runs next
 
     void inject(owner& o) noexcept {  // with the lock held
         o.next_owner = nullptr;
+        ++injections_;
         (injected_last_ ? injected_last_->next_owner : injected_first_) = &o;
         injected_last_ = &o;
         injected_hint_.store(true, sync::memory_order_relaxed);
@@ -272,7 +313,9 @@ protected:  // a simulation chooses for itself who runs next
             if (release_if_done(t)) continue;
             const bool is_new = !t.adopted;
             if (is_new) adopt(t);
-            if (!is_new || !closing_) t.make_ready(*this);  // else it never runs
+            if (is_new && closing_) continue;  // it never runs
+            if (!t.is_queued()) ++arrivals_;
+            t.make_ready(*this);
         }
         return any;
     }
@@ -392,6 +435,8 @@ protected:  // a simulation chooses for itself who runs next
     sync::atomic<bool> injected_hint_{false};
     bool sleeping_ = false;
     bool closed_ = false;
+    std::uint64_t injections_ = 0;
+    std::uint64_t spawned_elsewhere_ = 0;
 
     small_lock turn_lock_;
     bool driven_ = false;
@@ -399,6 +444,15 @@ protected:  // a simulation chooses for itself who runs next
     wait_node* last_ = nullptr;  // who ends the runtime
 
     sync::atomic<bool> stopping_{false};
+
+    // Of the driving thread.
+    counter spawned_here_;
+    counter ended_;
+    counter polls_;
+    std::uint64_t arrivals_ = 0;  // in `ready`, from elsewhere
+    sync::atomic<std::uint64_t> local_schedules_{0};
+    sync::atomic<std::size_t> local_depth_{0};
+    wake_log log_;
 
     blocking_pool blocking_{*this};
 };

@@ -61,9 +61,13 @@ public:
             static_cast<worker*>(here)->schedule(o);
             return;
         }
-        injected_.push(o, [this] { parking_.wake_one(); });
+        injected_.push(o, [this] {
+            remote_schedules_.add();
+            parking_.wake_one();
+        });
     }
     runtime_core* runtime() noexcept override { return this; }
+    void count_forced_yield() noexcept override { add_forced_yield(); }
     std::uint64_t random() noexcept override {
         // A lost update only repeats a number.
         std::uint64_t r = random_.load(sync::memory_order_relaxed);
@@ -95,6 +99,16 @@ public:
     }
     void timers_changed() noexcept override { parking_.timers_changed(); }
     blocking_pool& blocking() noexcept override { return blocking_; }
+    runtime_metrics measure() override {
+        runtime_metrics m;
+        for (const worker& w : workers_) w.report(m.workers.emplace_back());
+        live_.report(m);
+        m.global_queue_depth = injected_.size_hint();
+        m.remote_schedules = remote_schedules_.value();
+        m.budget_forced_yields = forced_yields();
+        blocking_.report(m);
+        return m;
+    }
 
     void stop() noexcept override {
         blocking_.close();
@@ -215,6 +229,7 @@ private:
     std::size_t workers_wanted_;
     parking_lot parking_;
     injection_queue injected_;
+    counter remote_schedules_;  // under the lock of injected_
     live_tasks live_;
     std::deque<worker> workers_;
     sync::atomic<std::uint64_t> random_;
@@ -229,6 +244,7 @@ private:
 inline worker::worker(multi_thread_core& core, std::size_t index) noexcept
     : core_(&core), index_(index), random_((core.options().rng_seed + index * 0x9E3779B97F4A7C15u) | 1) {
     pool = &core;
+    log_.begin();
 }
 
 inline void worker::run() {
@@ -264,7 +280,28 @@ inline bool worker::take_back(tenure& mine, owner& running) noexcept {
     return true;
 }
 
+inline void worker::report(worker_metrics& to) const noexcept {
+    log_.report(to);
+    to.polls = turns_.value();
+    to.steals = steals_.value();
+    to.steal_operations = steal_operations_.value();
+    to.local_schedules = local_schedules_.value();
+    to.overflows = overflows_.value();
+    to.local_queue_depth = queue_.size() + (lifo_.load(sync::memory_order_relaxed) != nullptr ? 1 : 0);
+}
+
+/// Into the ring; where it is full, half of it goes to the injection queue.
+inline void worker::enqueue(owner& o) noexcept {
+    work_queue::chain overflow;
+    queue_.push(o, overflow);
+    if (overflow.first == nullptr) [[likely]]
+        return;
+    overflows_.add();
+    core_->injected().push(overflow);
+}
+
 inline void worker::schedule(owner& o) noexcept {
+    local_schedules_.add();
     owner* to_ring = &o;
     if (core_->options().lifo_slot) {
         if (lifo_.load(sync::memory_order_relaxed) == nullptr) {  // only this thread fills it
@@ -274,10 +311,7 @@ inline void worker::schedule(owner& o) noexcept {
         to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
         if (to_ring == nullptr) return;
     }
-    work_queue::chain overflow;
-    queue_.push(*to_ring, overflow);
-    if (overflow.first != nullptr) [[unlikely]]
-        core_->injected().push(overflow);
+    enqueue(*to_ring);
     if (core_->parking().sleeping() != 0) core_->parking().wake_one();
 }
 
@@ -348,8 +382,11 @@ inline owner* worker::steal(time_point now) noexcept {
         const std::size_t i = (start + k) % n;
         worker& victim = workers[i];
         if (i == index_ || victim.queue_.empty() || !keeps_waiting(i, now)) continue;
-        if (victim.queue_.steal_into(queue_) != 0)
-            if (owner* const o = queue_.pop()) return o;
+        const std::uint32_t stolen = victim.queue_.steal_into(queue_);
+        if (stolen == 0) continue;
+        steals_.add(stolen);
+        steal_operations_.add();
+        if (owner* const o = queue_.pop()) return o;
     }
     return take_injected();
 }
@@ -372,7 +409,11 @@ inline owner* worker::steal_stale() noexcept {
     auto& workers = core_->workers();
     for (std::size_t i = 0; i < std::min(seen_turns_.size(), workers.size()); ++i)
         if (i != index_ && workers[i].turns() == seen_turns_[i])
-            if (owner* const o = workers[i].take_lifo()) return o;
+            if (owner* const o = workers[i].take_lifo()) {
+                steals_.add();
+                steal_operations_.add();
+                return o;
+            }
     return nullptr;
 }
 
@@ -412,7 +453,9 @@ inline void worker::sleep() {
         searching_ = parking.stay_awake(sleeper_);
         return;
     }
+    log_.park();
     searching_ = parking.sleep(sleeper_);
+    log_.unpark();
     on_watch_ = !searching_;
     core_->time().fire();
     if (!sleeper_.took_events) core_->events().poll();
@@ -420,7 +463,7 @@ inline void worker::sleep() {
 
 inline void worker::run_turn(owner& o, const tenure& mine) {
     found_work();
-    turns_.store(turns_.load(sync::memory_order_relaxed) + 1, sync::memory_order_relaxed);
+    turns_.add();
     auto& t = static_cast<task_header&>(o);
     current = &t;
     if (t.has_mail()) t.collect(false);
@@ -433,9 +476,8 @@ inline void worker::run_turn(owner& o, const tenure& mine) {
         return;
     }
     if (goes_on) {
-        work_queue::chain overflow;
-        queue_.push(t, overflow);
-        core_->injected().push(overflow);
+        local_schedules_.add();
+        enqueue(t);
     }
     current = nullptr;
 }

@@ -14,6 +14,7 @@
 
 #include <weir/detail/core/task_header.hpp>
 #include <weir/detail/runtime/driver.hpp>
+#include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/options.hpp>
 #include <weir/detail/runtime/shutdown_report.hpp>
 #include <weir/detail/runtime/thread_group.hpp>
@@ -49,6 +50,8 @@ public:
     virtual void stop() noexcept = 0;
     /// Lets a thread that sleeps in this runtime look at its timers again. Any thread.
     virtual void timers_changed() noexcept = 0;
+    /// What has been counted. Any thread.
+    [[nodiscard]] virtual runtime_metrics measure() = 0;
     /// Where this runtime's blocking functions run.
     virtual blocking_pool& blocking() noexcept = 0;
 
@@ -137,6 +140,11 @@ protected:
         return found == names_.end() ? std::string() : found->second;
     }
 
+    void add_forced_yield() noexcept { forced_yields_.fetch_add(1, sync::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t forced_yields() const noexcept {
+        return forced_yields_.load(sync::memory_order_relaxed);
+    }
+
     sync::atomic<bool> shut_down_{false};
 
     /// The start of a xorshift sequence, far from those of neighbouring seeds (splitmix64, Vigna).
@@ -180,6 +188,7 @@ private:
     mutable small_lock names_lock_;  // guards the next two
     std::unordered_map<task_id, std::string> names_;  // of the tasks that were given one
     std::exception_ptr fatal_;
+    sync::atomic<std::uint64_t> forced_yields_{0};
     std::uint64_t next_id_ = 0;
     std::uint64_t last_id_ = 0;
 };
