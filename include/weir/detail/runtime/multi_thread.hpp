@@ -252,9 +252,14 @@ inline void worker::run() {
     tenure_ = &mine;
     execution::set(this);
     core_->enter_work();
-    while (!mine.lost && !core_->is_stopping()) {
+    while (!mine.lost) {
         owner* o = next();
         if (o == nullptr) o = search();
+        // Asked with the task in hand: one that was queued after the stop does not run.
+        if (core_->is_stopping()) [[unlikely]] {
+            if (o != nullptr) enqueue(*o);
+            break;
+        }
         if (o != nullptr) run_turn(*o, mine);
     }
     execution::set(nullptr);
@@ -306,6 +311,9 @@ inline void worker::schedule(owner& o) noexcept {
     if (core_->options().lifo_slot) {
         if (lifo_.load(sync::memory_order_relaxed) == nullptr) {  // only this thread fills it
             lifo_.store(&o, sync::memory_order_release);          // to take_lifo
+            // A turn that goes on for long must not keep it.
+            if (current != nullptr && core_->parking().is_unwatched()) [[unlikely]]
+                core_->parking().call_watch();
             return;
         }
         to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
@@ -392,6 +400,8 @@ inline owner* worker::steal(time_point now) noexcept {
 }
 
 inline void worker::found_work() noexcept {
+    if (sleeper_.state == sleeper::state::looking) [[unlikely]]
+        core_->parking().stop_looking(sleeper_);
     if (!std::exchange(searching_, false)) return;
     // The last searcher leaves another one behind if there may be more to find.
     if (core_->parking().stop_search() && (!queue_.empty() || core_->injected().size_hint() != 0))
