@@ -334,3 +334,39 @@ TEST_SUITE("injection queue") {
         CHECK(q.size_hint() == 0);
     }
 }
+
+TEST_SUITE("work queue") {
+    TEST_CASE("a chain of thieves loses nothing and doubles nothing") {
+        using namespace weir::detail;
+        constexpr std::size_t count = 256, thieves = 4;
+        std::array<work_queue, thieves + 1> q;
+        std::array<thread_owner, count> owners;
+        std::array<std::atomic<int>, count> seen{};
+        for (int round = 0; round < 50; ++round) {
+            std::atomic<std::size_t> taken{0};
+            auto take = [&](owner* o) {
+                ++seen[static_cast<std::size_t>(static_cast<thread_owner*>(o) - owners.data())];
+                ++taken;
+            };
+            // Each steals from the one before it, and from itself takes what others did not steal.
+            std::vector<std::thread> threads;
+            for (std::size_t i = 1; i <= thieves; ++i)
+                threads.emplace_back([&, i] {
+                    while (taken < count) {
+                        static_cast<void>(q[i - 1].steal_into(q[i]));
+                        for (owner* o = q[i].pop(); o != nullptr; o = q[i].pop()) {
+                            take(o);
+                            if (i != thieves) std::this_thread::yield();
+                        }
+                    }
+                });
+            work_queue::chain overflow;
+            for (thread_owner& o : owners) q[0].push(o, overflow);
+            CHECK(overflow.first == nullptr);
+            for (auto& t : threads) t.join();
+            CHECK(taken == count);
+            for (auto& n : seen) CHECK(n == round + 1);
+            for (auto& each : q) CHECK(each.empty());
+        }
+    }
+}

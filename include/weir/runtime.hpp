@@ -267,7 +267,8 @@ public:
     /// have not begun are cancelled. Then waits for the others, at most `patience`, and tells what
     /// still ran; that goes on, and keeps what it needs of the runtime. Afterwards the runtime and its
     /// handles spawn cancelled tasks only. Blocks the thread. In a task of the runtime's own it works
-    /// too, and counts that task as one that still ran.
+    /// too, and counts that task as one that still ran. The options' callbacks may be called until
+    /// the last thread has ended.
     [[nodiscard("it names what still runs")]] shutdown_report shutdown_timeout(
         std::chrono::nanoseconds patience) {
         shutdown_report report;
