@@ -15,6 +15,7 @@
 
 #include <weir/detail/core/standalone.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
+#include <weir/detail/runtime/driving_turn.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -101,7 +102,7 @@ public:
     }
 
     void drive(task_header& root) override {
-        if (!wait_for_turn(root)) return;
+        if (!turn_.wait_for(root)) return;
         turn_holder const mine(*this, root);
         {
             driving here(*this);
@@ -124,7 +125,7 @@ public:
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
         stop();
-        take_last_turn();
+        turn_.take_last();
         destroy_tasks();
         if (blocking_.join(until)) return true;
         if (report != nullptr) blocking_.report_running(*report);
@@ -336,41 +337,6 @@ protected:  // a simulation chooses for itself who runs next
         }
     }
 
-    // -- several threads in block_on: one drives, the others wait for their root or their turn ----
-
-    /// True: the calling thread drives from now on. False: another one has finished the root.
-    bool wait_for_turn(task_header& root) {
-        {
-            scoped_lock guard(turn_lock_);
-            if (!std::exchange(driven_, true)) return true;
-        }
-        thread_owner self;
-        wait_node done(self), turn(self);
-        done.handle = turn.handle = self.handle();
-        if (!root.add_joiner(done)) return false;
-        bool drives = false;
-        {
-            scoped_lock guard(turn_lock_);
-            drives = !std::exchange(driven_, true);
-            if (!drives) {
-                turn.state = wait_node::phase::waiting;
-                waiting_.push_back(turn);
-            }
-        }
-        if (!drives) {
-            self.wait();
-            scoped_lock guard(turn_lock_);
-            if (turn.state == wait_node::phase::waiting) {
-                waiting_.erase(turn);
-            } else {
-                if (turn.state != wait_node::phase::idle) self.retract(turn);
-                drives = true;
-            }
-        }
-        root.remove_joiner(done);
-        return drives;
-    }
-
     /// The calling thread's turn to drive. Its root ends with it at the latest: what that awaits
     /// lies on the caller's stack.
     class turn_holder {
@@ -381,7 +347,7 @@ protected:  // a simulation chooses for itself who runs next
         turn_holder& operator=(const turn_holder&) = delete;
         ~turn_holder() {
             if (!root_->is_done()) core_->abandon(*root_);
-            core_->pass_turn_on();
+            core_->turn_.pass_on();
         }
 
     private:
@@ -393,31 +359,6 @@ protected:  // a simulation chooses for itself who runs next
         if (!root.adopted) return root.abort();  // it has not begun
         driving here(*this);
         end(root);
-    }
-
-    void pass_turn_on() noexcept {
-        wake_list wakes;
-        scoped_lock guard(turn_lock_);
-        if (last_ != nullptr)
-            wakes.wake(*std::exchange(last_, nullptr));
-        else if (waiting_.empty())
-            driven_ = false;
-        else
-            wakes.wake(waiting_.pop_front());
-    }
-
-    /// After the stop: waits until nobody drives, and keeps it so.
-    void take_last_turn() noexcept {
-        thread_owner self;
-        wait_node turn(self);
-        turn.handle = self.handle();
-        {
-            scoped_lock guard(turn_lock_);
-            if (!std::exchange(driven_, true)) return;
-            turn.state = wait_node::phase::waiting;
-            last_ = &turn;
-        }
-        self.wait();
     }
 
     execution execution_;
@@ -438,11 +379,7 @@ protected:  // a simulation chooses for itself who runs next
     std::uint64_t injections_ = 0;
     std::uint64_t spawned_elsewhere_ = 0;
 
-    small_lock turn_lock_;
-    bool driven_ = false;
-    wait_list waiting_;
-    wait_node* last_ = nullptr;  // who ends the runtime
-
+    driving_turn turn_;
     sync::atomic<bool> stopping_{false};
 
     // Of the driving thread.
