@@ -35,7 +35,7 @@ struct clock {
     /// Stops the current runtime's clock. While it is stopped and no task can run, it jumps to the
     /// next deadline by itself.
     /// Errors  All three throw no_runtime_error outside of a runtime, and std::logic_error where the
-    ///         clock is in the wrong state.
+    ///         clock is in the wrong state, or belongs to a multi_thread_runtime.
     static void pause() { detail::runtime_core::current_or_throw().time().pause(); }
     static void resume() { detail::runtime_core::current_or_throw().time().resume(); }
     /// Moves a stopped clock on; what is due by then wakes.

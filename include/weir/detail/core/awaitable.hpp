@@ -84,6 +84,8 @@ protected:
     /// Completes on the owner's next turn: for what is ready when the budget of this one is used up.
     WEIR_NOINLINE void yield_granted() noexcept {
         granted = true;
+        if (!who->has_budget()) [[unlikely]]
+            who->home().count_forced_yield();
         who->resume_next_turn(*this);
     }
     void enqueue_in(wait_list& list) noexcept {

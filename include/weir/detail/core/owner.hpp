@@ -43,6 +43,9 @@ public:
     /// The next number of the runtime's seeded sequence. Called on an owner's turn.
     virtual std::uint64_t random() noexcept { return 0; }
 
+    /// A ready operation waits for the next turn, since the budget of this one is used up.
+    virtual void count_forced_yield() noexcept {}
+
 protected:
     ~scheduler() = default;
 };
