@@ -68,9 +68,10 @@ private:
 class [[nodiscard("it is registered until it is destroyed: co_await it")]] notified
     : public detail::awaitable_base {
 public:
-    notified(notified&& other) noexcept : notify_(std::exchange(other.notify_, nullptr)) {
+    notified(notified&& other) noexcept : notify_(other.notify_) {
         if (notify_ == nullptr) return;
         detail::scoped_lock guard(notify_->lock_);
+        other.notify_ = nullptr;  // whoever notified it has read that under the lock
         fired_ = std::exchange(other.fired_, by::consumed);
         if (fired_ != by::nobody) return;
         older_ = other.older_;
@@ -169,7 +170,7 @@ private:
         notified* notified_;
     };
 
-    notify* notify_;
+    notify* notify_;             // its own thread changes it, under the lock
     notified* older_ = nullptr;  // links in the notify, while nobody has fired it
     notified* newer_ = nullptr;
     detail::wait_node* waiter_ = nullptr;

@@ -6,6 +6,7 @@
 #include <weir/select.hpp>
 #include <weir/yield.hpp>
 
+using model::drop;
 using model::parcel;
 
 namespace {
@@ -59,7 +60,7 @@ TEST_SUITE("oneshot") {
                 auto const sent = std::move(tx).send(parcel(7));
                 if (!sent) model::expect(sent.error().number() == 7, "another value");
             });
-            { receiver const dropped = std::move(rx); }
+            drop(rx);
             other.join();
         });
     }
@@ -67,7 +68,7 @@ TEST_SUITE("oneshot") {
     TEST_CASE("a receiver learns of a sender that is dropped") {
         model::check("oneshot: recv against a sender that is dropped", [] {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
-            model::thread other([&tx = tx] { sender const dropped = std::move(tx); });
+            model::thread other([&tx = tx] { drop(tx); });
             seen got = seen::nothing;
             model::run(receive(std::move(rx), got));
             other.join();
@@ -90,7 +91,7 @@ TEST_SUITE("oneshot") {
     TEST_CASE("a dropped sender and a cancelled recv meet") {
         model::check("oneshot: a sender that is dropped against a recv that is cancelled", [] {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
-            model::thread other([&tx = tx] { sender const dropped = std::move(tx); });
+            model::thread other([&tx = tx] { drop(tx); });
             seen got = seen::nothing;
             model::run(receive_or_give_up(std::move(rx), got));
             other.join();
@@ -101,7 +102,7 @@ TEST_SUITE("oneshot") {
     TEST_CASE("a sender learns of a receiver that is closed or dropped") {
         model::check("oneshot: closed against a receiver that is dropped", [] {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
-            model::thread other([&rx = rx] { receiver const dropped = std::move(rx); });
+            model::thread other([&rx = rx] { drop(rx); });
             model::run(wait_for_close(tx));
             model::expect(!tx.send(parcel(7)).has_value(), "sent to nobody");
             other.join();

@@ -15,8 +15,9 @@ namespace model {
 /// A task whose turns are run by the thread that calls `run`. Others may abort it meanwhile.
 class local_task {
 public:
-    explicit local_task(weir::task<> t)
-        : header_(weir::detail::task_header::construct(
+    /// `clock`: what timers in the task run on.
+    explicit local_task(weir::task<> t, weir::detail::runtime_core* clock = nullptr)
+        : home_(clock), header_(weir::detail::task_header::construct(
               weir::detail::task_access::release(t), weir::detail::task_type_of<void>, home_, false,
               weir::task_id{1}, std::source_location::current())) {
         weir::detail::root_of<void>(header_).promise().start_for({}, header_);
@@ -51,7 +52,10 @@ public:
 
 private:
     struct unparker final : weir::detail::scheduler {
+        explicit unparker(weir::detail::runtime_core* r) noexcept : clock(r) {}
         void schedule(weir::detail::owner&) noexcept override { wake.unpark(); }
+        weir::detail::runtime_core* runtime() noexcept override { return clock; }
+        weir::detail::runtime_core* clock;
         parker wake;
     };
 
@@ -59,7 +63,12 @@ private:
     weir::detail::task_header& header_;
 };
 
-inline void run(weir::task<> t) { local_task(std::move(t)).run(); }
+inline void run(weir::task<> t, weir::detail::runtime_core* clock = nullptr) {
+    local_task(std::move(t), clock).run();
+}
+
+/// Ends the life of a handle here and now.
+void drop(auto&& handle) { auto const dropped = std::move(handle); }
 
 /// A value that must arrive once: lost, it is a leak, and twice, it is freed twice.
 class parcel {

@@ -91,6 +91,8 @@ void engine::read(atomic_record& a, std::size_t index, std::memory_order order) 
                            static_cast<std::uint8_t>(current)});
     if (acquires(order)) t.known.join(a.stores[index].released);
     if (is_sc(order) && index > a.sc_floor) a.sc_floor = index;
+    t.last_used = a.word->record;
+    t.last_seen = index;
 }
 
 void engine::append(atomic_record& a, std::uint64_t value, std::memory_order order,
@@ -104,6 +106,8 @@ void engine::append(atomic_record& a, std::uint64_t value, std::memory_order ord
     a.stores.push_back({value, released, written_at, static_cast<std::uint8_t>(current)});
     if (is_sc(order)) a.sc_floor = a.stores.size() - 1;
     ++known.at[current];  // what follows is not released
+    me().last_used = a.word->record;
+    me().last_seen = a.stores.size() - 1;
     if (changes) wake_spinning();
 }
 
@@ -129,7 +133,6 @@ std::uint64_t load(const atomic_word& word, std::memory_order order, std::source
         if (index != newest) --the.oddities_left;
     }
     the.read(a, index, order);
-    the.me().last_loaded = word.record;
     if (the.log)
         the.log_operation(a, index == newest ? "load" : "load old", order, a.stores[index].value, at);
     return a.stores[index].value;
@@ -194,7 +197,6 @@ bool compare_exchange(atomic_word& word, std::uint64_t& expected, std::uint64_t 
                                 ? 0
                                 : the.choices.pick(options + may_be_spurious, choice_path::kind::other);
     const bool spurious = choice == options;
-    the.me().last_loaded = word.record;
     if (choice == 0 && matches) {
         the.read(a, newest, orders.success);
         the.append(a, desired, orders.success, true);

@@ -59,7 +59,7 @@ std::string choice_path::text() const {
         if (path_[i].taken != 0)
             s += (s.empty() ? "" : ",") + std::to_string(path_[i].key) + ":" +
                  std::to_string(path_[i].taken);
-    return s;
+    return s.size() < 4000 ? s : s.substr(0, 4000) + "...";
 }
 
 void choice_path::parse(const char* p) {
@@ -232,7 +232,7 @@ result explore(const std::function<void()>& body, const options& o) {
 void check(const char* name, const std::function<void()>& body, int preemptions) {
     options o;
     o.preemptions = preemptions;
-    if (const char* const bound = std::getenv("WEIR_MODEL_PREEMPTIONS")) o.preemptions = std::atoi(bound);
+    if (const char* const deeper = std::getenv("WEIR_MODEL_DEEPER")) o.preemptions += std::atoi(deeper);
     if (const char* const random = std::getenv("WEIR_MODEL_RANDOM")) {  // SEED,EXECUTIONS
         char* end = nullptr;
         o.seed = std::strtoull(random, &end, 10);

@@ -20,17 +20,18 @@ constexpr std::size_t heap_size = std::size_t{4} << 20;
 constexpr std::size_t stacks_size = engine::stack_size * max_threads;
 constexpr std::size_t region_size = stacks_size + heap_size;
 
-struct shadow_byte {
-    std::uint16_t written;  // 0: not in this execution
-    std::uint8_t writer;
-    bool freed;
-    std::array<std::uint16_t, max_threads> read;
-};
+// Who has written and read 64 bytes, in chunks of four: of each byte the time of the last write, with
+// the writer in the upper two bits, and the time of each thread's last read. 0: not in this execution.
 struct shadow_block {
-    static constexpr std::size_t bytes = 64;
+    static constexpr std::size_t bytes = 64, chunk = 4;
     std::uint32_t execution;  // of another one: stands for all zeros
-    std::array<shadow_byte, bytes> of;
+    std::uint64_t freed;      // a bit for each byte
+    std::array<std::uint64_t, bytes / chunk> written;
+    std::array<std::array<std::uint64_t, bytes / chunk>, max_threads> read;
 };
+constexpr std::uint64_t each = 0x0001'0001'0001'0001;
+constexpr unsigned time_bits = 14;
+static_assert(max_threads <= 1 << (16 - time_bits));
 
 struct heap_block {
     std::size_t begin, size;
@@ -71,7 +72,7 @@ bool in_heap(const void* p) noexcept {
 shadow_block& shadow_at(std::size_t offset) noexcept {
     shadow_block& s = shadow[offset / shadow_block::bytes];
     if (s.execution != the.execution) {
-        s.of = {};
+        s = {};
         s.execution = the.execution;
     }
     return s;
@@ -101,8 +102,12 @@ void deallocate(void* p, const void* code) noexcept {
     if (!b.live) the.fail("freed twice: " + the.describe(p) + source_of(code), p);
     b.live = false;
     the.access(p, b.size, true, code);
-    for (std::size_t i = 0; i < b.size; ++i)
-        shadow_at(b.begin + i).of[(b.begin + i) % shadow_block::bytes].freed = true;
+    for (std::size_t i = b.begin; i < b.begin + b.size;) {
+        const std::size_t first = i % shadow_block::bytes;
+        const std::size_t count = std::min(shadow_block::bytes - first, b.begin + b.size - i);
+        shadow_at(i).freed |= (count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1) << first;
+        i += count;
+    }
     std::memset(p, 0xdb, b.size);  // for those that are not instrumented
 }
 
@@ -158,8 +163,6 @@ std::uint64_t engine::place_of(const void* at) const noexcept {
 void engine::access(const void* at, std::size_t size, bool write, const void* code) noexcept {
     std::size_t offset = offset_of(at);
     if (offset >= region_size || size > region_size - offset) return;
-    const vector_clock& known = me().known;
-    const std::uint16_t this_time = known.at[current];
     const auto fail_here = [&](const std::string& what) {
         inside = true;
         fail(what + ": " + (write ? "write" : "read") + " of " + std::to_string(size) +
@@ -172,20 +175,42 @@ void engine::access(const void* at, std::size_t size, bool write, const void* co
         std::printf("%5u %u  %-9s %-24s%s\n", steps, current, write ? "write" : "read",
                     describe(at).c_str(), code ? source_of(code).c_str() : " by an atomic operation");
     }
-    for (std::size_t end = offset + size; offset != end; ++offset) {
-        shadow_byte& s = shadow_at(offset).of[offset % shadow_block::bytes];
-        if (s.freed) fail_here("use after free");
-        if (!known.covers(s.writer, s.written))
-            fail_here("data race with a write by thread " + std::to_string(s.writer));
-        if (!write) {
-            s.read[current] = this_time;
-            continue;
+    const vector_clock& known = me().known;
+    const std::uint16_t now = known.at[current];
+    if (now >= 1u << time_bits) fail_here("too long an execution");
+    const auto check_writes = [&](std::uint64_t chunk) {
+        for (; chunk != 0; chunk >>= 16) {
+            const auto writer = static_cast<unsigned>(chunk >> time_bits & 3);
+            if (!known.covers(writer, chunk & ((1u << time_bits) - 1)))
+                fail_here("data race with a write by thread " + std::to_string(writer));
         }
-        for (unsigned t = 0; t < max_threads; ++t)
-            if (!known.covers(t, s.read[t]))
-                fail_here("data race with a read by thread " + std::to_string(t));
-        s.written = this_time;
-        s.writer = static_cast<std::uint8_t>(current);
+    };
+    const auto check_reads = [&](std::uint64_t chunk, unsigned reader) {
+        for (; chunk != 0; chunk >>= 16)
+            if (!known.covers(reader, chunk & 0xffff))
+                fail_here("data race with a read by thread " + std::to_string(reader));
+    };
+    const std::uint64_t epoch = each * (current << time_bits | now);
+    for (const std::size_t end = offset + size; offset != end;) {
+        shadow_block& s = shadow_at(offset);
+        const std::size_t in_block = offset % shadow_block::bytes;
+        const std::size_t i = in_block / shadow_block::chunk;
+        const std::size_t first = in_block % shadow_block::chunk;
+        const std::size_t count = std::min(shadow_block::chunk - first, end - offset);
+        const std::uint64_t mask = (count == 4 ? ~std::uint64_t{0} : (std::uint64_t{1} << 16 * count) - 1)
+                                   << 16 * first;
+        if ((s.freed >> in_block & 1) != 0) fail_here("use after free");
+        std::uint64_t& written = s.written[i];
+        if ((written & mask) != (epoch & mask)) check_writes(written & mask);
+        if (write) {
+            for (unsigned t = 0; t < thread_count; ++t)
+                if (t != current && s.read[t][i] != 0) check_reads(s.read[t][i] & mask, t);
+            written = (written & ~mask) | (epoch & mask);
+        } else {
+            std::uint64_t& mine = s.read[current][i];
+            mine = (mine & ~mask) | (each * now & mask);
+        }
+        offset += count;
     }
 }
 

@@ -64,7 +64,8 @@ struct thread_state {
     void* argument = nullptr;
     const void* waits_for = nullptr;
     std::int64_t deadline = never;
-    std::uint32_t last_loaded = 0;
+    std::uint32_t last_used = UINT32_MAX;  // the atomic, and which of its stores
+    std::size_t last_seen = 0;
     std::array<const void*, 8> local_keys{};
     std::array<void*, 8> locals{};
     std::array<std::byte, 16> exceptions{};  // __cxa_eh_globals
@@ -113,7 +114,7 @@ private:
 struct engine {
     choice_path choices;
     int preemption_bound = 2;
-    std::uint32_t step_limit = 20'000;
+    std::uint32_t step_limit = 5'000;
     bool log = false;
     const void* watched = nullptr;  // an address whose plain accesses are logged
     std::unordered_set<std::uint64_t> shared_places;  // of atomics that several threads have used

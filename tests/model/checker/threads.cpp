@@ -28,6 +28,7 @@ void prepare(unsigned thread, void (*entry)(void*), void* argument) {
     t.argument = argument;
     t.waits_for = nullptr;
     t.deadline = thread_state::never;
+    t.last_used = UINT32_MAX;
     t.local_keys = {};
     t.locals = {};
     t.exceptions = {};
@@ -122,7 +123,10 @@ void engine::leave() noexcept {
     collect([&](const thread_state& t) {
         return t.is == status::runnable || (t.is == status::blocked && t.deadline <= clock);
     });
-    if (count == 0) collect([](const thread_state& t) { return t.is == status::spinning; });
+    if (count == 0) {  // all who spin get their turn
+        collect([this](const thread_state& t) { return t.is == status::spinning && &t != &me(); });
+        if (count == 0) collect([](const thread_state& t) { return t.is == status::spinning; });
+    }
     if (count == 0) {
         std::int64_t earliest = thread_state::never;
         for (unsigned i = 0; i < thread_count; ++i)
@@ -230,11 +234,13 @@ void spin() noexcept {
     inside_guard const in;
     the.clock += 30'000;
     thread_state& t = the.me();
-    t.is = status::spinning;
-    const std::uint32_t loaded = t.last_loaded;
+    const std::uint32_t used = t.last_used;
+    const bool was_old =
+        used < the.atomic_count && t.last_seen + 1 != the.atomics[used].stores.size();
+    t.is = was_old ? status::runnable : status::spinning;
     the.leave();
-    if (loaded < the.atomic_count) {  // what is written becomes visible in the end
-        atomic_record& a = the.atomics[loaded];
+    if (used < the.atomic_count) {  // what is written becomes visible in the end
+        atomic_record& a = the.atomics[used];
         the.read(a, a.stores.size() - 1, std::memory_order_relaxed);
     }
 }

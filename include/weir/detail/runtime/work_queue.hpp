@@ -22,23 +22,25 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-class work_queue {
+/// A chain of owners, linked by `next_owner`.
+struct owner_chain {
+    owner* first = nullptr;
+    owner* last = nullptr;
+    std::uint32_t length = 0;
+
+    void append(owner& o) noexcept {
+        o.next_owner = nullptr;
+        (last ? last->next_owner : first) = &o;
+        last = &o;
+        ++length;
+    }
+};
+
+template <std::uint32_t Capacity>
+class basic_work_queue {
 public:
-    static constexpr std::uint32_t capacity = 256;
-
-    /// A chain of owners, linked by `next_owner`.
-    struct chain {
-        owner* first = nullptr;
-        owner* last = nullptr;
-        std::uint32_t length = 0;
-
-        void append(owner& o) noexcept {
-            o.next_owner = nullptr;
-            (last ? last->next_owner : first) = &o;
-            last = &o;
-            ++length;
-        }
-    };
+    static constexpr std::uint32_t capacity = Capacity;
+    using chain = owner_chain;
 
     // -- the worker ------------------------------------------------------------------------------
 
@@ -92,7 +94,7 @@ public:
     }
 
     /// Moves half of the entries, rounded up, into the caller's empty queue; returns how many.
-    std::uint32_t steal_into(work_queue& mine) noexcept {
+    std::uint32_t steal_into(basic_work_queue& mine) noexcept {
         std::uint64_t head = head_.load(sync::memory_order_acquire);  // from the last steal
         std::uint32_t first = 0;
         std::uint32_t count = 0;
@@ -134,6 +136,8 @@ private:
     alignas(cache_line) sync::atomic<std::uint32_t> tail_{0};
     alignas(cache_line) std::array<sync::atomic<owner*>, capacity> slots_{};
 };
+
+using work_queue = basic_work_queue<256>;
 
 }  // namespace detail
 WEIR_ABI_END }  // namespace weir
