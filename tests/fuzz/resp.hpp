@@ -97,7 +97,10 @@ private:
         return true;
     }
 
-    static bool blank(char c) { return std::string_view(" \t\n\v\f\r").find(c) != std::string_view::npos; }
+    static bool blank(char c) {
+        return std::string_view(" \t\n\v\f\r").find(c) != std::string_view::npos;
+    }
+    static bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
 
     // One character at a time, with a state for what is open.
     static std::optional<std::string> words(const std::string& text) {
@@ -132,8 +135,7 @@ private:
             } else if (open == '\'') {
                 word += rest[1] == '\'' ? '\'' : '\\';
                 i += rest[1] == '\'' ? 1 : 0;
-            } else if (rest.size() > 3 && rest[1] == 'x' && ::isxdigit(static_cast<unsigned char>(rest[2])) &&
-                       ::isxdigit(static_cast<unsigned char>(rest[3]))) {
+            } else if (rest.size() > 3 && rest[1] == 'x' && is_hex(rest[2]) && is_hex(rest[3])) {
                 word += static_cast<char>(std::stoi(std::string(rest.substr(2, 2)), nullptr, 16));
                 i += 3;
             } else {
@@ -176,8 +178,9 @@ reading read_in_pieces(std::string_view data, std::uint64_t sizes) {
     std::size_t parsed = 0;
     while (!data.empty() || !buffer.empty()) {
         sizes = sizes * 6364136223846793005u + 1442695040888963407u;
+        const bool all = sizes == 1442695040888963407u;
         const std::size_t piece =
-            sizes == 1442695040888963407u ? data.size() : std::min<std::size_t>(1 + sizes % 7, data.size());
+            all ? data.size() : std::min<std::size_t>(1 + sizes % 7, data.size());
         buffer += data.substr(0, piece);
         data.remove_prefix(piece);
         for (bool more = !buffer.empty(); more;) {
