@@ -3,9 +3,11 @@
 #include <atomic>
 #include <doctest/doctest.h>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <weir/oneshot.hpp>
 #include <weir/spawn.hpp>
@@ -229,6 +231,19 @@ TEST_SUITE("task ids") {
             CHECK(id != b.id());
             const auto inside = co_await a;
             CHECK(inside == id);
+        }());
+    }
+
+    TEST_CASE_TEMPLATE("no two tasks that live at once share an id", R, WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            std::vector<weir::join_handle<void>> tasks;
+            for (int i = 0; i < 2000; ++i) tasks.push_back(weir::spawn(pending()));
+            std::set<weir::task_id> ids;
+            for (auto& t : tasks) ids.insert(t.id());
+            CHECK(ids.size() == tasks.size());
+            for (auto& t : tasks) t.abort();
+            for (auto& t : tasks) static_cast<void>(co_await t.result());
         }());
     }
 

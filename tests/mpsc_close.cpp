@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include <weir/mpsc.hpp>
@@ -85,6 +86,24 @@ TEST_SUITE("mpsc closed by its senders") {
             const auto failed = co_await thrower.result();
             CHECK_FALSE(failed.has_value());
         }());
+    }
+
+    TEST_CASE_TEMPLATE("size and empty are right while the last sender goes", Capacity,
+                       std::integral_constant<int, 0>, std::integral_constant<int, 1>,
+                       std::integral_constant<int, 32>, std::integral_constant<int, 33>) {
+        constexpr int messages = Capacity::value;
+        for (int round = 0; round < 50; ++round) {
+            auto [tx, rx] = mpsc::channel<int>(64);
+            for (int i = 0; i < messages; ++i) CHECK(tx.try_send(i).has_value());
+            std::thread other([last = std::move(tx)]() mutable { auto gone = std::move(last); });
+            bool right = true;
+            do {
+                right &= rx.size() == messages && rx.empty() == (messages == 0);
+            } while (!rx.is_closed());
+            other.join();
+            CHECK(right);
+            CHECK(rx.size() == messages);
+        }
     }
 
     TEST_CASE("a moved-from sender does not count") {

@@ -68,6 +68,21 @@ TEST_SUITE("mutex guards") {
         CHECK(b.try_lock().has_value());
     }
 
+    TEST_CASE_TEMPLATE("a task that locks twice waits for itself, and no thread does", R,
+                       WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            weir::mutex<int> m(1);
+            auto twice = co_await start([](weir::mutex<int>& lock) -> weir::task<> {
+                auto first = co_await lock.lock();
+                auto second = co_await lock.lock();
+            }(m));
+            CHECK_WAITS(twice);
+            co_await twice.abort();
+            CHECK(m.try_lock().has_value());
+        }());
+    }
+
     TEST_CASE_TEMPLATE("an owned guard keeps its mutex alive inside a task", R, WEIR_RUNTIMES) {
         R rt;
         rt.block_on([]() -> weir::task<> {

@@ -1,8 +1,10 @@
 // weir/notify.hpp: one stored notification, waiters that are registered when made.
 
+#include <cstddef>
 #include <doctest/doctest.h>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -227,6 +229,20 @@ TEST_SUITE("notify") {
             n.notify_one();
             CHECK_COMPLETES(late);
         }());
+    }
+
+    TEST_CASE("notify_waiters is one step for all who exist, also on other threads") {
+        for (int round = 0; round < 200; ++round) {
+            weir::notify n;
+            std::vector<weir::notified> waiting;
+            for (int i = 0; i < 100; ++i) waiting.push_back(n.notified());
+            std::thread other([&] { n.notify_waiters(); });
+            // Whoever sees one of them notified sees each of them notified.
+            const std::size_t first = static_cast<std::size_t>(round) % waiting.size();
+            while (!waiting[first].is_notified()) std::this_thread::yield();
+            for (const auto& w : waiting) CHECK(w.is_notified());
+            other.join();
+        }
     }
 
     TEST_CASE("a coroutine that is not ours waits") {

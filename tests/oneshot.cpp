@@ -237,6 +237,23 @@ TEST_SUITE("oneshot") {
         }());
     }
 
+    TEST_CASE_TEMPLATE("another task may take over the wait for the receiver's end", R,
+                       WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            auto [tx, rx] = oneshot::channel<int>();
+            for (int i = 0; i < 3; ++i) {
+                auto before = co_await start(tx.closed());
+                CHECK_WAITS(before);
+                co_await before.abort();
+            }
+            auto last = co_await start(tx.closed());
+            CHECK_WAITS(last);
+            rx.close();
+            CHECK_COMPLETES(last);
+        }());
+    }
+
     TEST_CASE_TEMPLATE("a wait cancelled after it was woken leaves the value in place", R,
                        WEIR_ORDERED_RUNTIMES) {
         ledger l;

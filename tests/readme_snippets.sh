@@ -67,7 +67,7 @@ splice() {  # MARKDOWN: prints it with each fence filled from its file
     ' "$1"
 }
 
-for readme in README.md examples/README.md; do
+for readme in README.md examples/README.md examples/redis/README.md; do
     splice "$readme" >"$work/spliced" || failed=1
     if [ "${1-}" = --write ]; then
         cat "$work/spliced" >"$readme"

@@ -179,6 +179,7 @@ std::string shown(const redis::reply& r) {
         case type::integer: return std::to_string(r.integer());
         case type::bulk: return '"' + std::string(r.view()) + '"';
         case type::array:
+        case type::push:
             for (const redis::reply& e : r.elements()) text += shown(e) + ' ';
             return "[ " + text + "]";
     }
@@ -217,6 +218,22 @@ TEST_SUITE("redis_replies") {
         for (const std::size_t piece : {1u, 2u, 3u, 7u, 1000u}) {
             CHECK(parse_replies(input, piece) == expected);
         }
+    }
+
+    TEST_CASE("the types of RESP3 are read as what RESP2 would have sent") {
+        const std::string input =
+            "_\r\n#t\r\n#f\r\n,3.25\r\n(12345678901234567890\r\n=7\r\ntxt:a\nb\r\n!6\r\nERR no\r\n"
+            "%1\r\n+k\r\n:1\r\n~2\r\n:1\r\n:2\r\n%0\r\n+END\r\n";
+        const std::string expected =
+            "null\n1\n0\n\"3.25\"\n\"12345678901234567890\"\n\"a\nb\"\n-ERR no\n"
+            "[ +k 1 ]\n[ 1 2 ]\n[ ]\n+END\n";
+        for (const std::size_t piece : {1u, 2u, 3u, 7u, 1000u}) {
+            CHECK(parse_replies(input, piece) == expected);
+        }
+        reply_parser parser;
+        const std::string push = ">2\r\n+invalidate\r\n*0\r\n";
+        REQUIRE(parser.parse(push) == reply_parser::result::reply);
+        CHECK(parser.take().kind() == redis::reply::type::push);
     }
 
     TEST_CASE("a hostile server is refused, not believed") {

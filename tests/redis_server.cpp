@@ -155,6 +155,39 @@ TEST_SUITE("redis_server") {
         });
     }
 
+    TEST_CASE("a stop finds clients in every state, waits for those that can end, and cuts the rest") {
+        redis::server_options options;
+        options.grace = 100ms;
+        options.max_connections = 5;
+        run_with_every_state(
+            [](running_server& server) -> weir::task<void> {
+                auto idle = co_await connect(server.port());
+                auto mid_frame = co_await connect(server.port());
+                auto listener = co_await connect(server.port());
+                auto deaf = co_await connect(server.port());
+                auto quits = co_await connect(server.port());
+                auto waits = co_await connect(server.port());  // above the limit
+                CHECK((co_await ask(idle, "PING", 7)) == "+PONG\r\n");
+                CHECK((co_await ask(mid_frame, "PING\r\n*2\r\n$3\r\nGET\r\n$5\r\nab", 7)) == "+PONG\r\n");
+                CHECK((co_await ask(listener, "SUBSCRIBE x", 30)).size() == 30);
+                CHECK((co_await ask(quits, "PING", 7)) == "+PONG\r\n");
+                std::string requests = "SET big " + std::string(60'000, 'v') + "\r\n";
+                for (int i = 0; i < 1000; ++i) requests += "GET big\r\n";
+                const auto sent = co_await deaf.write_all(requests);
+                CHECK(sent.has_value());
+                CHECK((co_await read(deaf, 10)).substr(0, 5) == "+OK\r\n");
+                const redis::server_report report = co_await server.stop();
+                CHECK(report.open == 5);
+                CHECK(report.cut == 1);
+                CHECK(report.accepted == 5);
+                CHECK(report.stopping >= 100ms);
+                for (tcp_stream* s : {&idle, &mid_frame, &listener, &quits, &waits}) {
+                    CHECK((co_await read_to_end(*s)).empty());
+                }
+            },
+            options);
+    }
+
     TEST_CASE("expired keys are purged although nobody reads them") {
         run([](running_server& server) -> weir::task<void> {
             auto client = co_await connect_client(server.port());

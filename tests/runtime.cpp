@@ -166,6 +166,22 @@ TEST_SUITE("runtime") {
         CHECK(rt.block_on(std::move(h)) == 1);
     }
 
+    TEST_CASE_TEMPLATE("a handle's block_on does what the runtime's does", R, WEIR_RUNTIMES) {
+        R rt;
+        auto spawned = rt.spawn(two());
+        const weir::runtime_handle handle = rt.handle();
+        std::thread other([&] {
+            CHECK(handle.block_on(one()) == 1);
+            CHECK_THROWS_AS(handle.block_on([]() -> weir::task<> {
+                co_await weir::sleep_for(1ms);
+                throw std::runtime_error("root");
+            }()),
+                            std::runtime_error);
+            CHECK(handle.block_on(std::move(spawned)) == 2);
+        });
+        other.join();
+    }
+
     TEST_CASE_TEMPLATE("the root of block_on may borrow from the caller", R, WEIR_RUNTIMES) {
         R rt;
         std::vector<int> list;

@@ -1,5 +1,6 @@
 // weir/select.hpp: the first branch wins, the others are destroyed before the caller goes on.
 
+#include <cstddef>
 #include <doctest/doctest.h>
 #include <memory>
 #include <stdexcept>
@@ -7,15 +8,16 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <weir/join.hpp>
 #include <weir/mpsc.hpp>
 #include <weir/mutex.hpp>
+#include <weir/notify.hpp>
 #include <weir/oneshot.hpp>
 #include <weir/select.hpp>
 #include <weir/spawn.hpp>
 #include <weir/time.hpp>
-#include <weir/timeout.hpp>
 
 #include "common/awaiting.hpp"
 #include "common/probes.hpp"
@@ -44,6 +46,12 @@ weir::task<int> throws_after(int n) {
 weir::task<> counts_start(int& started) {
     ++started;
     for (;;) co_await weir::yield_now();
+}
+
+template <std::size_t... I>
+weir::task<std::size_t> first_of(std::vector<weir::notify>& events, std::index_sequence<I...>) {
+    auto v = co_await weir::select(events[I].notified()...);
+    co_return v.index();
 }
 
 }  // namespace
@@ -209,16 +217,35 @@ TEST_SUITE("select") {
         CHECK(started == 0);
     }
 
-    TEST_CASE_TEMPLATE("sixteen branches work", R, WEIR_RUNTIMES) {
+    TEST_CASE_TEMPLATE("sixty-four branches work, whichever wins", R, WEIR_RUNTIMES) {
         R rt;
         rt.block_on([]() -> weir::task<> {
-            auto v = co_await weir::select(
-                after_yields(9, 0), after_yields(9, 1), after_yields(9, 2), after_yields(9, 3),
-                after_yields(9, 4), after_yields(9, 5), after_yields(9, 6), after_yields(9, 7),
-                after_yields(9, 8), after_yields(9, 9), after_yields(9, 10), after_yields(9, 11),
-                after_yields(9, 12), after_yields(1, 13), after_yields(9, 14), after_yields(9, 15));
-            REQUIRE(v.index() == 13);
-            CHECK(std::get<13>(v) == 13);
+            constexpr auto all = std::make_index_sequence<64>();
+            for (std::size_t winner = 0; winner < 64; ++winner) {
+                std::vector<weir::notify> events(64);
+                auto racing = co_await start(first_of(events, all));
+                events[winner].notify_one();
+                REQUIRE_COMPLETES(racing);
+                const std::size_t won = co_await racing.handle;
+                CHECK(won == winner);
+            }
+        }());
+    }
+
+    TEST_CASE_TEMPLATE("a select is an expression, also inside of another one", R, WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            const int n = std::get<1>(co_await weir::select(
+                              weir::biased, weir::sleep_for(1h),
+                              weir::select(weir::biased, after_yields(2, 20),
+                                           weir::select(after_yields(30, 1), weir::sleep_for(1h)))))
+                              .index() == 0
+                              ? 1
+                              : 2;
+            CHECK(n == 1);
+            const int sum = std::get<0>(co_await weir::select(after_yields(1, 20))) +
+                            std::get<0>(co_await weir::select(after_yields(1, 22)));
+            CHECK(sum == 42);
         }());
     }
 }
@@ -329,58 +356,6 @@ TEST_SUITE("select loses nothing") {
             auto g = co_await m.lock();
             ++*g;
             co_await holder;
-        }());
-    }
-}
-
-TEST_SUITE("cancel safety") {
-    template <class A>
-    constexpr auto safety_of = weir::cancel_safety_v<A>;
-
-    TEST_CASE("every awaitable says what losing a race costs") {
-        using rx = weir::mpsc::receiver<int>;
-        using tx = weir::mpsc::sender<int>;
-        CHECK(safety_of<decltype(std::declval<rx&>().recv())> == weir::cancel_safety::safe);
-        CHECK(safety_of<decltype(std::declval<tx&>().send(1))> ==
-              weir::cancel_safety::loses_data);
-        CHECK(safety_of<decltype(std::declval<tx&>().reserve())> ==
-              weir::cancel_safety::loses_place);
-        CHECK(safety_of<decltype(std::declval<weir::mutex<int>&>().lock())> ==
-              weir::cancel_safety::loses_place);
-        CHECK(safety_of<decltype(weir::sleep_for(1s))> == weir::cancel_safety::safe);
-        CHECK(safety_of<weir::oneshot::receiver<int>&> == weir::cancel_safety::safe);
-        CHECK(safety_of<weir::join_handle<int>&> == weir::cancel_safety::safe);
-    }
-
-    TEST_CASE_TEMPLATE("lossy lets a send take part all the same", R, WEIR_RUNTIMES) {
-        R rt;
-        rt.block_on([]() -> weir::task<> {
-            auto [tx, rx] = weir::mpsc::channel<int>(1);
-            CHECK(tx.try_send(1).has_value());
-            auto v = co_await weir::select(weir::lossy(tx.send(2)), weir::yield_now());
-            CHECK(v.index() == 1);
-            CHECK(rx.try_recv() == 1);
-            CHECK_FALSE(rx.try_recv().has_value());
-        }());
-    }
-
-    TEST_CASE_TEMPLATE("lossy goes around anything that can be awaited here", R, WEIR_RUNTIMES) {
-        R rt;
-        rt.block_on([]() -> weir::task<> {
-            auto [tx, rx] = weir::mpsc::channel<int>(4);
-            auto inner = co_await weir::select(
-                weir::biased, weir::lossy(weir::select(weir::biased, tx.reserve(), rx.recv())),
-                weir::lossy(weir::timeout(1h, rx.recv())));
-            CHECK(inner.index() == 0);
-            auto both = co_await weir::select(
-                weir::biased, weir::lossy(weir::join(tx.reserve(), weir::yield_now())),
-                weir::lossy(weir::yield_now()));
-            CHECK(both.index() == 0);
-            auto h = weir::spawn(after_yields(1, 3));
-            auto of_handle = co_await weir::timeout(1h, weir::lossy(h));
-            CHECK(of_handle.value() == 3);
-            auto of_task = co_await weir::timeout(1h, weir::lossy(after_yields(1, 4)));
-            CHECK(of_task.value() == 4);
         }());
     }
 }

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <weir/select.hpp>
 #include <weir/semaphore.hpp>
 #include <weir/spawn.hpp>
 
@@ -38,6 +39,14 @@ weir::task<> take_and_return(weir::semaphore& s, std::size_t n, int times) {
         auto permit = co_await s.acquire(n);
         CHECK(permit.has_value());
         co_await weir::yield_now();
+    }
+}
+
+// Wants permits for as long as another ready task takes to have its turn.
+weir::task<> take_or_give_up(weir::semaphore& s, std::size_t n, int times) {
+    for (int i = 0; i < times; ++i) {
+        auto v = co_await weir::select(s.acquire(n), weir::yield_now());
+        if (v.index() == 0) co_await weir::yield_now();
     }
 }
 
@@ -255,6 +264,21 @@ TEST_SUITE("semaphore") {
             co_await a;
             co_await b;
             co_await c;
+        }(s));
+        CHECK(s.available_permits() == 10);
+    }
+
+    TEST_CASE_TEMPLATE("requests that give up while permits come back leave none behind", R,
+                       WEIR_RUNTIMES) {
+        R rt;
+        weir::semaphore s(10);
+        rt.block_on([](weir::semaphore& sem) -> weir::task<> {
+            std::vector<weir::join_handle<void>> tasks;
+            for (std::size_t i = 0; i < 8; ++i)
+                tasks.push_back(weir::spawn(take_or_give_up(sem, 3 + i % 8, 200)));
+            for (auto& t : tasks) co_await t;
+            auto all = co_await sem.acquire(10);
+            CHECK(all.has_value());
         }(s));
         CHECK(s.available_permits() == 10);
     }

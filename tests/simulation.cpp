@@ -293,6 +293,22 @@ TEST_SUITE("simulation") {
         CHECK(sim.block_on(waiting) == 3);
     }
 
+    TEST_CASE("blocking functions are turns like others, in an order of the seed") {
+        std::set<std::string> orders;
+        for (std::uint64_t seed = 0; seed < 20; ++seed) {
+            simulation sim(seed);
+            std::string order;
+            sim.block_on([](std::string& to) -> weir::task<> {
+                auto a = weir::spawn_blocking([&to] { to += 'a'; });
+                auto b = weir::spawn_blocking([&to] { to += 'b'; });
+                co_await b;
+                co_await a;
+            }(order));
+            orders.insert(order);
+        }
+        CHECK(orders == std::set<std::string>{"ab", "ba"});
+    }
+
     TEST_CASE("tasks are destroyed with it, where they wait") {
         bool destroyed = false;
         {

@@ -17,6 +17,7 @@
 #include <weir/oneshot.hpp>
 #include <weir/runtime.hpp>
 #include <weir/spawn.hpp>
+#include <weir/test.hpp>
 #include <weir/time.hpp>
 
 #include "common/awaiting.hpp"
@@ -316,6 +317,26 @@ TEST_SUITE("spawn_blocking") {
                 opener.join();
             }
         }(open));
+    }
+
+    TEST_CASE("a simulation waits for a function, and its clock stands still meanwhile") {
+        weir::test::simulation sim(1);
+        sim.block_on([]() -> weir::task<> {
+            const auto begin = weir::clock::now();
+            auto sleeper = weir::spawn(run_operation(weir::sleep_for(1h)));
+            gate open(0);
+            auto h = weir::spawn_blocking([&] {
+                CHECK(pass(open));
+                return 1;
+            });
+            std::thread opener([&] { open.release(); });
+            const int value = co_await h;
+            opener.join();
+            CHECK(value == 1);
+            CHECK(weir::clock::now() == begin);
+            co_await sleeper;
+            CHECK(weir::clock::now() == begin + 1h);
+        }());
     }
 
     TEST_CASE_TEMPLATE("an exception of a detached function is reported with its name", R,

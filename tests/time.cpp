@@ -1,11 +1,14 @@
 // weir/time.hpp: sleeping, on the paused clock and on the real one.
 
+#include <atomic>
 #include <chrono>
 #include <doctest/doctest.h>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <weir/join.hpp>
+#include <weir/select.hpp>
 #include <weir/spawn.hpp>
 #include <weir/time.hpp>
 
@@ -178,6 +181,123 @@ TEST_SUITE("sleep") {
             }
             for (auto& t : tasks) co_await t;
             CHECK(weir::clock::now() >= deadline);
+        }());
+    }
+
+    TEST_CASE("a sleep can be moved to later, to earlier and into the past, before and after its end") {
+        rt_current_thread rt(paused());
+        rt.block_on([]() -> weir::task<> {
+            const auto begin = weir::clock::now();
+            weir::sleep s(10ms);
+            CHECK(s.deadline() == begin + 10ms);
+            CHECK_FALSE(s.is_elapsed());
+            s.reset(begin + 50ms);
+            co_await s;
+            CHECK(weir::clock::now() == begin + 50ms);
+            CHECK(s.is_elapsed());
+            s.reset(begin + 100ms);
+            CHECK_FALSE(s.is_elapsed());
+            CHECK(s.deadline() == begin + 100ms);
+            s.reset(begin + 70ms);
+            co_await s;
+            CHECK(weir::clock::now() == begin + 70ms);
+            s.reset(begin);
+            CHECK(s.is_elapsed());
+            co_await s;
+            co_await s;
+            CHECK(weir::clock::now() == begin + 70ms);
+        }());
+    }
+
+    TEST_CASE("a sleep that lost a race can be moved and awaited again") {
+        rt_current_thread rt(paused());
+        rt.block_on([]() -> weir::task<> {
+            const auto begin = weir::clock::now();
+            weir::sleep s(10ms);
+            for (int i = 1; i <= 3; ++i) {
+                auto won = co_await weir::select(s, weir::sleep_for(5ms));
+                CHECK(won.index() == 1);
+                s.reset(weir::clock::now() + 10ms);
+            }
+            co_await s;
+            CHECK(weir::clock::now() == begin + 25ms);
+        }());
+    }
+
+    TEST_CASE_TEMPLATE("timers of many tasks fire among others that are always ready", R,
+                       WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            std::atomic<bool> stop{false};
+            std::vector<weir::join_handle<void>> busy;
+            for (int i = 0; i < 8; ++i)
+                busy.push_back(weir::spawn([](std::atomic<bool>& s) -> weir::task<> {
+                    while (!s) co_await weir::yield_now();
+                }(stop)));
+            std::vector<weir::join_handle<void>> timers;
+            for (int i = 0; i < 50; ++i)
+                timers.push_back(weir::spawn(run_operation(weir::sleep_for(1ms))));
+            for (auto& t : timers) co_await t;
+            stop = true;
+            for (auto& t : busy) co_await t;
+        }());
+    }
+}
+
+TEST_SUITE("clock") {
+    TEST_CASE("pause stops it, advance moves it exactly, resume lets it run on without a jump back") {
+        rt_current_thread rt;
+        rt.block_on([]() -> weir::task<> {
+            weir::clock::pause();
+            const auto begin = weir::clock::now();
+            CHECK(weir::clock::now() == begin);
+            for (const auto d : {std::chrono::nanoseconds(1), std::chrono::nanoseconds(3'140'000),
+                                 std::chrono::nanoseconds(1ms), std::chrono::nanoseconds(0)}) {
+                const auto before = weir::clock::now();
+                weir::clock::advance(d);
+                CHECK(weir::clock::now() == before + d);
+            }
+            weir::clock::advance(1h);
+            const auto stopped = weir::clock::now();
+            weir::clock::resume();
+            CHECK(weir::clock::now() >= stopped);
+            CHECK(weir::clock::now() < stopped + 1h);
+            co_await weir::sleep_for(1ms);
+            CHECK(weir::clock::now() >= stopped + 1ms);
+        }());
+    }
+
+    TEST_CASE("advance wakes what is due by then, and nothing else") {
+        rt_current_thread rt(paused());
+        rt.block_on([]() -> weir::task<> {
+            auto soon = co_await start(weir::sleep_for(10ms));
+            auto late = co_await start(weir::sleep_for(30ms));
+            weir::clock::advance(20ms);
+            CHECK_COMPLETES(soon);
+            CHECK_WAITS(late);
+            co_await late.abort();
+        }());
+    }
+
+    TEST_CASE("in the wrong state it says so") {
+        rt_current_thread rt;
+        rt.block_on([]() -> weir::task<> {
+            CHECK_THROWS_AS(weir::clock::resume(), std::logic_error);
+            CHECK_THROWS_AS(weir::clock::advance(1ms), std::logic_error);
+            weir::clock::pause();
+            CHECK_THROWS_AS(weir::clock::pause(), std::logic_error);
+            CHECK_THROWS_AS(weir::clock::advance(-1ms), std::logic_error);
+            weir::clock::resume();
+            co_return;
+        }());
+        CHECK_THROWS_AS(weir::clock::pause(), weir::no_runtime_error);
+    }
+
+    TEST_CASE("with several threads it cannot be paused") {
+        rt_multi_thread<2> rt;
+        rt.block_on([]() -> weir::task<> {
+            CHECK_THROWS_AS(weir::clock::pause(), std::logic_error);
+            co_return;
         }());
     }
 }

@@ -182,6 +182,28 @@ TEST_SUITE("watch") {
         CHECK(*tx.subscribe().borrow() == "e!");
     }
 
+    TEST_CASE("a send whose move throws tells nobody, and the next one goes on") {
+        class throws_on_assignment {
+        public:
+            explicit throws_on_assignment(int v) : value(v) {}
+            throws_on_assignment(const throws_on_assignment&) = default;
+            throws_on_assignment& operator=(const throws_on_assignment& other) {
+                if (other.value < 0) throw std::runtime_error("this assignment throws");
+                value = other.value;
+                return *this;
+            }
+            ~throws_on_assignment() = default;
+            int value;
+        };
+        auto [tx, rx] = watch::channel(throws_on_assignment(1));
+        CHECK_THROWS_AS(tx.send(throws_on_assignment(-1)), std::runtime_error);
+        CHECK_FALSE(rx.has_changed().value());
+        CHECK(rx.borrow()->value == 1);
+        CHECK(tx.send(throws_on_assignment(2)) == 1);
+        CHECK(rx.has_changed().value());
+        CHECK(rx.borrow_and_update()->value == 2);
+    }
+
     TEST_CASE("send_modify that throws tells nobody, and leaves what it has changed") {
         auto [tx, rx] = watch::channel(std::vector<int>{1});
         CHECK_THROWS_AS(tx.send_modify([](std::vector<int>& v) {

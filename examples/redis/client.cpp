@@ -4,17 +4,16 @@
 #include <utility>
 
 #include <weir/join.hpp>
+#include <weir/timeout.hpp>
 
-#include "request.hpp"
+#include "subscriber.hpp"
 
 namespace redis {
 
 namespace {
 
-failure unexpected_reply() { return failure("the server sent a reply of an unexpected type"); }
-
-weir::unexpected<failure> refused(const reply& r) {
-    return weir::unexpected(r.is_error() ? failure(std::string(r.view())) : unexpected_reply());
+weir::unexpected<failure> broken(std::errc error, bool sent) {
+    return weir::unexpected(failure(std::make_error_code(error), sent));
 }
 
 // Marks a client as in use. A cancelled exchange leaves the mark: its replies are still to come.
@@ -36,15 +35,22 @@ private:
 
 }  // namespace
 
-weir::task<result<client>> client::connect(std::string host, std::uint16_t port) {
-    auto stream = co_await weir::net::tcp_stream::connect(host, port);
-    if (!stream) co_return weir::unexpected(failure(stream.error()));
-    co_return client(std::move(*stream));
+weir::task<result<client>> client::connect(address server, client_options options) {
+    auto stream = co_await weir::timeout(
+        options.connect_limit, weir::net::tcp_stream::connect(server.host, server.port));
+    if (!stream) co_return broken(std::errc::timed_out, false);
+    if (!*stream) co_return weir::unexpected(failure(stream->error(), false));
+    co_return client(std::move(**stream), options);
 }
 
-void client::queue(std::initializer_list<std::string_view> args) {
+void client::queue(std::span<const std::string_view> args) {
     append_request(output_, args);
     ++queued_;
+}
+
+void client::queue(const request& r) {
+    output_ += r.encoded();
+    queued_ += r.replies();
 }
 
 weir::task<result<void>> client::send() {
@@ -54,24 +60,30 @@ weir::task<result<void>> client::send() {
     co_return result<void>();
 }
 
-weir::task<result<void>> client::receive(std::vector<reply>& replies) {
-    const std::size_t wanted = std::exchange(queued_, 0);
-    replies.reserve(wanted);
-    while (replies.size() < wanted) {
+weir::task<result<reply>> client::receive_one() {
+    while (true) {
         const auto found = parser_.parse(input_.view());
         if (found == reply_parser::result::reply) {
-            replies.push_back(parser_.take());
             input_.consume(parser_.size());
-            continue;
+            co_return parser_.take();
         }
         if (found == reply_parser::result::malformed) {
             co_return weir::unexpected(failure(std::string(parser_.error())));
         }
         const auto received = co_await stream_.read_some(input_);
         if (!received) co_return weir::unexpected(failure(received.error()));
-        if (*received == 0) {
-            co_return weir::unexpected(failure(std::make_error_code(std::errc::connection_reset)));
-        }
+        if (*received == 0) co_return broken(std::errc::connection_reset, true);
+    }
+}
+
+weir::task<result<void>> client::receive(std::vector<reply>& replies) {
+    const std::size_t wanted = std::exchange(queued_, 0);
+    replies.reserve(wanted);
+    while (replies.size() < wanted) {
+        auto next = co_await receive_one();
+        if (!next) co_return weir::unexpected(std::move(next).error());
+        // What a server pushes in RESP3 answers nothing; who wants messages is a subscriber.
+        if (next->kind() != reply::type::push) replies.push_back(std::move(*next));
     }
     co_return result<void>();
 }
@@ -81,61 +93,26 @@ weir::task<result<std::vector<reply>>> client::exchange() {
     std::vector<reply> replies;
     // Both directions at once: a server that waits until its replies are read reads nothing
     // meanwhile, so that a client that only writes would wait for it for ever.
-    auto both = co_await weir::try_join(send(), receive(replies));
-    if (!both) co_return weir::unexpected(std::move(both).error());
+    auto both = weir::try_join(send(), receive(replies));
+    auto done = co_await weir::timeout(options_.reply_limit, std::move(both));
+    if (!done) co_return broken(std::errc::timed_out, true);
+    if (!*done) co_return weir::unexpected(std::move(*done).error());
     mark.done();
     co_return replies;
 }
 
-weir::task<result<reply>> client::call() {
+weir::task<result<reply>> client::call(request r) {
+    queue(r);
     auto replies = co_await exchange();
     if (!replies) co_return weir::unexpected(std::move(replies).error());
-    co_return std::move(replies->front());
+    co_return std::move(replies->back());
 }
 
-weir::task<result<value>> client::get(std::string key) {
-    queue({"GET", key});
-    auto r = co_await call();
-    co_return std::move(r).and_then(as_value);
-}
-
-weir::task<result<void>> client::set(std::string key, weir::bytes new_value) {
-    queue({"SET", key, new_value.view()});
-    auto r = co_await call();
-    co_return std::move(r).and_then(as_ok);
-}
-
-weir::task<result<void>> client::set(std::string key, weir::bytes new_value,
-                                     std::chrono::milliseconds time_to_live) {
-    queue({"SET", key, new_value.view(), "PX", std::to_string(time_to_live.count())});
-    auto r = co_await call();
-    co_return std::move(r).and_then(as_ok);
-}
-
-weir::task<result<std::string>> client::ping(std::string message) {
-    if (message.empty()) {
-        queue({"PING"});
-    } else {
-        queue({"PING", message});
-    }
-    auto r = co_await call();
-    co_return std::move(r).and_then(as_text);
-}
-
-result<value> as_value(reply r) {
-    if (r.is_null()) return value();
-    if (r.kind() != reply::type::bulk) return refused(r);
-    return value(r.text());
-}
-
-result<void> as_ok(reply r) {
-    if (r.kind() != reply::type::simple) return refused(r);
-    return {};
-}
-
-result<std::string> as_text(reply r) {
-    if (r.kind() != reply::type::simple && r.kind() != reply::type::bulk) return refused(r);
-    return std::string(r.view());
+weir::task<result<subscriber>> client::subscribe(std::vector<std::string> channels) && {
+    subscriber listener(std::move(*this));
+    auto confirmed = co_await listener.subscribe(std::move(channels));
+    if (!confirmed) co_return weir::unexpected(std::move(confirmed).error());
+    co_return std::move(listener);
 }
 
 }  // namespace redis

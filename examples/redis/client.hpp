@@ -5,85 +5,78 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include <weir/bytes.hpp>
-#include <weir/expected.hpp>
 #include <weir/net.hpp>
 #include <weir/task.hpp>
 
+#include "address.hpp"
 #include "reply.hpp"
+#include "typed_commands.hpp"
 
 namespace redis {
 
-/// Why a command has no result: the connection broke, or the server said no.
-class failure {
-public:
-    explicit failure(std::error_code code) : code_(code), text_(code.message()) {}
-    explicit failure(std::string text) : text_(std::move(text)) {}
-
-    /// The error of the connection; zero when the server answered with an error.
-    std::error_code code() const noexcept { return code_; }
-    const std::string& text() const noexcept { return text_; }
-
-private:
-    std::error_code code_;
-    std::string text_;
+struct client_options {
+    /// For one attempt to connect.
+    std::chrono::milliseconds connect_limit = std::chrono::seconds(5);
+    /// For the replies to everything that is sent at once.
+    std::chrono::milliseconds reply_limit = std::chrono::seconds(30);
 };
 
-template <class T>
-using result = weir::expected<T, failure>;
-
-/// What GET yields: the value, or nothing.
-using value = std::optional<weir::bytes>;
+class subscriber;
 
 /// One connection. Requests may be queued and sent together, which is pipelining: one write, one
 /// wait, and the replies in the order of the requests.
 ///
 /// Move-only, and for one call at a time: replies carry no number, so two tasks that wait on the
 /// same connection would take each other's. A second call while one runs throws std::logic_error.
-/// Tasks that share a connection share a manager instead (manager.hpp).
-class client {
+/// Tasks that share a connection share a buffered_client instead.
+class client : public typed_commands<client> {
 public:
-    static weir::task<result<client>> connect(std::string host, std::uint16_t port);
+    static weir::task<result<client>> connect(address server, client_options options = {});
+    static weir::task<result<client>> connect(std::string host, std::uint16_t port) {
+        return connect(address{std::move(host), port});
+    }
 
-    weir::task<result<value>> get(std::string key);
-    weir::task<result<void>> set(std::string key, weir::bytes new_value);
-    /// Sets a key that expires.
-    weir::task<result<void>> set(std::string key, weir::bytes new_value,
-                                 std::chrono::milliseconds time_to_live);
-    weir::task<result<std::string>> ping(std::string message = {});
+    /// Sends one request and yields its reply, which may be an error that the server answered.
+    weir::task<result<reply>> call(request r);
 
     /// Queues a request for the next exchange(). Plain: it copies the arguments and returns.
-    void queue(std::initializer_list<std::string_view> args);
+    void queue(std::span<const std::string_view> args);
+    void queue(std::initializer_list<std::string_view> args) {
+        queue(std::span(args.begin(), args.size()));
+    }
+    void queue(const request& r);
 
     /// Sends what is queued with one write and collects one reply to each request, in order.
     /// Cancel safety: none. Replies that are still to come would answer the wrong requests, so a
-    /// client whose exchange was cancelled refuses to go on.
+    /// client whose exchange was cancelled, or took too long, refuses to go on.
     weir::task<result<std::vector<reply>>> exchange();
 
-private:
-    explicit client(weir::net::tcp_stream stream) : stream_(std::move(stream)) {}
+    /// Makes a listener of the connection: it can only listen from then on.
+    weir::task<result<subscriber>> subscribe(std::vector<std::string> channels) &&;
 
-    weir::task<result<reply>> call();
+private:
+    friend class subscriber;
+
+    client(weir::net::tcp_stream stream, client_options options)
+        : stream_(std::move(stream)), options_(options) {}
+
     weir::task<result<void>> send();
     weir::task<result<void>> receive(std::vector<reply>& replies);
+    weir::task<result<reply>> receive_one();
 
     weir::net::tcp_stream stream_;
+    client_options options_;
     std::string output_;
     std::size_t queued_ = 0;
     weir::byte_buffer input_;
     reply_parser parser_;
     bool busy_ = false;
 };
-
-// Replies, as the commands that they answer understand them.
-result<value> as_value(reply r);
-result<void> as_ok(reply r);
-result<std::string> as_text(reply r);
 
 }  // namespace redis

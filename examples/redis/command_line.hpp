@@ -30,9 +30,9 @@ public:
         : usage_(std::move(usage)), about_(std::move(about)) {}
 
     /// An option with one value. `take` says whether the value makes sense.
-    void add(std::string name, std::string value, std::string help,
+    void add(std::string name, std::string hint, std::string help,
              std::function<bool(std::string_view)> take) {
-        options_.push_back({std::move(name), std::move(value), std::move(help), std::move(take)});
+        options_.push_back({std::move(name), std::move(hint), std::move(help), std::move(take)});
     }
 
     /// Parses options up to the first word that is none and returns the words from there on, or the
@@ -65,7 +65,7 @@ public:
     void print_help(std::FILE* to, const char* program) const {
         std::fprintf(to, "usage: %s %s\n%s", program, usage_.c_str(), about_.c_str());
         for (const option& o : options_) {
-            const std::string left = o.name + ' ' + o.value;
+            const std::string left = o.name + ' ' + o.hint;
             std::fprintf(to, "  %-26s%s\n", left.c_str(), o.help.c_str());
         }
     }
@@ -73,14 +73,14 @@ public:
 private:
     struct option {
         std::string name;
-        std::string value;
+        std::string hint;  // what the value is
         std::string help;
         std::function<bool(std::string_view)> take;
     };
 
-    bool take(std::string_view name, const char* value) const {
+    bool take(std::string_view name, const char* given) const {
         for (const option& o : options_) {
-            if (o.name == name) return value != nullptr && o.take(value);
+            if (o.name == name) return given != nullptr && o.take(given);
         }
         return false;
     }

@@ -56,6 +56,7 @@ struct session {
     fate end = fate::open;
     std::unique_ptr<subscription> listening;  // since the first SUBSCRIBE
     std::size_t published = 0;                // in this batch
+    std::string burst_channel;                // the last one of a batch that was full of messages
 
     bool subscribed() const noexcept { return listening && listening->size() != 0; }
 };
@@ -94,7 +95,7 @@ public:
     static constexpr std::size_t batch_size = 64 * 1024;
     /// The same for what is only referred to.
     static constexpr std::size_t referred_size = 4 * 1024 * 1024;
-    /// A client that publishes more than this lets those who listen take their turn.
+    /// A client that publishes more than this lets those who listen catch up.
     static constexpr std::size_t publish_burst = channel_hub::ring_size / 16;
 
     explicit conversation(std::uint64_t id = 0) { client_.id = id; }

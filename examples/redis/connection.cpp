@@ -20,26 +20,41 @@ using weir::clock;
 // A pipelining client fills its buffer, and is read from in larger pieces from then on.
 constexpr std::size_t large_read = 32 * 1024;
 
-// A message on its way from a ring to the connection.
+// What came through one ring at a time, on its way to the connection.
 class delivery {
 public:
-    delivery(bool by_pattern, message_ptr m) : by_pattern_(by_pattern), message_(std::move(m)) {}
+    explicit delivery(bool by_pattern) : by_pattern_(by_pattern) {}
 
-    /// The listener has fallen behind, and messages are gone.
-    bool is_loss() const noexcept { return message_ == nullptr; }
+    static constexpr std::size_t most = 256;
+    bool is_full() const noexcept { return messages_.size() == most; }
+
+    // False: there is no more to come.
+    bool add(weir::broadcast::recv_result<message_ptr> received) {
+        if (received.is_lagged()) lost_ += received.lagged();
+        if (received.has_value()) messages_.push_back(std::move(*received));
+        return !received.is_empty() && !received.is_closed();
+    }
+
+    /// How many messages are missing before these, because the listener has fallen behind.
+    std::uint64_t lost() const noexcept { return lost_; }
+
     /// Appends what the client is to see. What it has published itself it saw with the reply.
     void append_to(reply_buffer& out, const session& client) const {
-        if (!client.listening || message_->publisher == client.id) return;
-        if (by_pattern_) {
-            client.listening->deliver_to_patterns(*message_, out);
-        } else {
-            client.listening->deliver_to_channel(*message_, out);
+        if (!client.listening) return;
+        for (const message_ptr& m : messages_) {
+            if (m->publisher() == client.id) continue;
+            if (by_pattern_) {
+                client.listening->deliver_to_patterns(*m, out);
+            } else {
+                client.listening->deliver_to_channel(*m, out);
+            }
         }
     }
 
 private:
     bool by_pattern_;
-    message_ptr message_;
+    std::vector<message_ptr> messages_;
+    std::uint64_t lost_ = 0;
 };
 
 // Brings together what a client listens to: one branch of the connection's task for each ring,
@@ -47,8 +62,7 @@ private:
 // may be with a manager task while they run.
 class inbox {
 public:
-    explicit inbox(std::uint64_t generation)
-        : inbox(generation, weir::mpsc::channel<delivery>(64)) {}
+    explicit inbox(std::uint64_t generation) : inbox(generation, weir::mpsc::channel<delivery>(4)) {}
 
     std::uint64_t generation() const noexcept { return generation_; }
     weir::mpsc::receiver<delivery>& messages() noexcept { return messages_; }
@@ -65,14 +79,17 @@ private:
     inbox(std::uint64_t generation, ends e)
         : generation_(generation), deliver_(std::move(e.first)), messages_(std::move(e.second)) {}
 
+    // Takes all that has come at once, so that a turn of the listener is worth many of a publisher.
     static weir::task<void> forward(message_receiver ring, bool patterns,
                                     weir::mpsc::sender<delivery> deliver) {
-        while (true) {
-            auto received = co_await ring.recv();
-            if (received.is_closed()) co_return;
-            delivery next(patterns, received.has_value() ? std::move(*received) : nullptr);
+        bool open = true;
+        while (open) {
+            delivery next(patterns);
+            open = next.add(co_await ring.recv());
+            while (open && !next.is_full() && next.add(ring.try_recv())) {
+            }
             const auto sent = co_await deliver.send(std::move(next));
-            if (!sent) co_return;
+            open = open && sent;
         }
     }
 
@@ -92,8 +109,7 @@ public:
     weir::task<void> run() {
         while (client_->talk.end() == fate::open) {
             if (client_->talk.more()) {
-                // The client has sent more than one batch: the other connections come first.
-                co_await weir::yield_now();
+                co_await let_others_run();
             } else if (inbox_) {
                 const bool goes_on = co_await receive_or_deliver();
                 if (!goes_on) co_return;
@@ -124,6 +140,22 @@ public:
     }
 
 private:
+    // The client has sent more than one batch: the other connections come first. Those who listen
+    // to what it publishes even get a moment to catch up, since a pipelining publisher is faster
+    // than they are; it is short, so that one who is not there any more holds up nobody.
+    weir::task<void> let_others_run() {
+        co_await weir::yield_now();
+        session& client = client_->talk.client();
+        if (client.published < conversation::publish_burst) co_return;
+        if (server_.options.slow == slow_listener::skip) co_return;
+        for (int patience = 50; patience > 0; --patience) {
+            const std::size_t backlog = server_.state->channels.with(
+                [&](const channel_hub& h) { return h.backlog(client.burst_channel); });
+            if (backlog < channel_hub::ring_size / 2) co_return;
+            co_await weir::sleep_for(std::chrono::milliseconds(1));
+        }
+    }
+
     std::chrono::milliseconds patience_for(std::size_t bytes) const {
         const server_options& o = server_.options;
         return o.patience + std::chrono::milliseconds(bytes / o.least_rate * 1000);
@@ -192,13 +224,12 @@ private:
     }
 
     bool deliver(const delivery& d) {
-        if (!d.is_loss()) {
-            d.append_to(client_->output, client_->talk.client());
-            return true;
+        if (d.lost() != 0 && server_.options.slow == slow_listener::disconnect) {
+            drop("does not keep up with what it listens to");
+            return false;
         }
-        if (server_.options.slow == slow_listener::skip) return true;
-        drop("does not keep up with what it listens to");
-        return false;
+        d.append_to(client_->output, client_->talk.client());
+        return true;
     }
 
     // The last requests may have changed what the client listens to.

@@ -1,6 +1,7 @@
 // Commands about the connection: handshakes, tests of it, and its end.
 
 #include <algorithm>
+#include <limits>
 
 #include "call.hpp"
 
@@ -68,6 +69,11 @@ void reset(call& c) {
 void select(call& c) {
     const auto index = parse_integer(c.args[1]);
     if (!index) return c.out.error(not_an_integer);
+    using int_limits = std::numeric_limits<std::int32_t>;
+    if (*index < int_limits::min() || *index > int_limits::max()) {
+        return c.out.error(
+            "ERR value is out of range, value must between -2147483648 and 2147483647");
+    }
     if (*index != 0) return c.out.error("ERR DB index is out of range");
     c.out.ok();
 }

@@ -1,6 +1,7 @@
 // Commands on all keys at once.
 
-#include <charconv>
+#include <cerrno>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -17,11 +18,14 @@ void array_of(call& c, const std::vector<std::string_view>& names) {
     for (const std::string_view name : names) c.out.bulk(name);
 }
 
+// As strtoul reads it, like redis-server: a sign and an empty text will do.
 std::optional<std::uint64_t> parse_cursor(std::string_view text) {
-    std::uint64_t cursor = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stopped, error] = std::from_chars(text.data(), end, cursor);
-    if (error != std::errc{} || stopped != end) return std::nullopt;
+    const std::string copy(text);
+    char* end = nullptr;
+    errno = 0;
+    const std::uint64_t cursor = std::strtoull(copy.c_str(), &end, 10);
+    const bool all = end == copy.c_str() + copy.size() && (copy.empty() || copy[0] > ' ');
+    if (!all || errno != 0) return std::nullopt;
     return cursor;
 }
 
@@ -88,16 +92,18 @@ void scan(call& c) {
     constexpr std::uint64_t place = (std::uint64_t{1} << store::cursor_bits) - 1;
     const auto shards = c.keys->shards();
     std::uint64_t shard = *cursor >> store::cursor_bits;
-    std::uint64_t next = 0;
+    std::uint64_t next = *cursor & place;
     std::vector<std::string_view> found;
-    if (shard < shards.size()) {
-        const auto visit = [&](std::string_view key) {
-            if (o.strings && matches_glob(o.pattern, key)) found.push_back(key);
-        };
-        next = shards[shard]->scan(*cursor & place, static_cast<std::size_t>(o.count), c.now, visit);
-        if (next == 0) ++shard;
-        next = shard < shards.size() ? shard << store::cursor_bits | next : 0;
+    const auto visit = [&](std::string_view key) {
+        if (o.strings && matches_glob(o.pattern, key)) found.push_back(key);
+    };
+    const auto count = static_cast<std::size_t>(o.count);
+    while (shard < shards.size() && found.size() < count) {
+        next = shards[shard]->scan(next, count, c.now, visit);
+        if (next != 0) break;
+        ++shard;
     }
+    next = shard < shards.size() ? shard << store::cursor_bits | next : 0;
     c.out.array(2);
     c.out.bulk(std::to_string(next));
     array_of(c, found);

@@ -6,44 +6,57 @@ namespace redis {
 
 namespace {
 
-weir::bytes encode(std::string_view channel, std::string_view text, bool resp3) {
+constexpr std::string_view line_end = "\r\n";
+
+// What both protocols have in common: all but the first byte.
+weir::bytes encode(std::string_view channel, std::string_view text) {
     reply_buffer out;
-    out.use_resp3(resp3);
-    out.push(3);
+    out.array(3);
     out.bulk("message");
     out.bulk(channel);
     out.bulk(text);
-    return weir::bytes(out.joined());
+    return weir::bytes(out.joined()).slice(1);
 }
 
 }  // namespace
 
-message::message(std::uint64_t n, std::uint64_t by, std::string_view to, std::string_view what)
-    : number(n),
-      publisher(by),
-      channel(to),
-      text(weir::bytes::copy_of(what)),
-      encoded{encode(to, what, false), encode(to, what, true)} {}
+message::message(std::uint64_t number, std::uint64_t publisher, std::string_view channel,
+                 std::string_view text)
+    : number_(number), publisher_(publisher), encoded_(encode(channel, text)) {
+    constexpr std::string_view head = "3\r\n$7\r\nmessage\r\n$";
+    const std::size_t name = head.size() + std::to_string(channel.size()).size() + line_end.size();
+    channel_ = encoded_.slice(name, channel.size());
+    text_ = encoded_.slice(encoded_.size() - line_end.size() - text.size(), text.size());
+}
+
+void message::append_to(reply_buffer& out) const {
+    out.push_mark();
+    out.raw(encoded_);
+}
 
 void subscription::deliver_to_channel(const message& m, reply_buffer& out) const {
-    const auto mine = channels_.find(m.channel);
-    if (mine == channels_.end() || m.number <= mine->second) return;
-    out.raw(m.encoded[out.uses_resp3() ? 1 : 0]);
+    const auto mine = channels_.find(m.channel());
+    if (mine != channels_.end() && m.number() > mine->second) m.append_to(out);
 }
 
 void subscription::deliver_to_patterns(const message& m, reply_buffer& out) const {
     for (const auto& [pattern, before] : patterns_) {
-        if (m.number <= before || !matches_glob(pattern, m.channel)) continue;
+        if (m.number() <= before || !matches_glob(pattern, m.channel())) continue;
         out.push(4);
         out.bulk("pmessage");
         out.bulk(pattern);
-        out.bulk(m.channel);
-        out.bulk(m.text);
+        out.bulk(m.channel());
+        out.bulk(m.text());
     }
 }
 
 std::size_t channel_hub::ring_of(std::string_view channel) noexcept {
     return hash()(channel) % subscription::rings;
+}
+
+std::size_t channel_hub::backlog(std::string_view channel) const noexcept {
+    const auto& ring = rings_[ring_of(channel)];
+    return ring ? ring->size() : 0;
 }
 
 void channel_hub::listen(subscription& s, std::size_t ring) {

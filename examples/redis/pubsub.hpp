@@ -32,14 +32,27 @@
 namespace redis {
 
 /// One published message, encoded once for all that get it.
-struct message {
-    message(std::uint64_t n, std::uint64_t by, std::string_view to, std::string_view what);
+class message {
+public:
+    message(std::uint64_t number, std::uint64_t publisher, std::string_view channel,
+            std::string_view text);
 
-    std::uint64_t number;     // in the order of publication
-    std::uint64_t publisher;  // the connection that gets it with its reply instead
-    std::string channel;
-    weir::bytes text;
-    weir::bytes encoded[2];   // RESP2, RESP3
+    /// In the order of publication.
+    std::uint64_t number() const noexcept { return number_; }
+    /// The connection that gets it with its reply instead.
+    std::uint64_t publisher() const noexcept { return publisher_; }
+    std::string_view channel() const noexcept { return channel_.view(); }
+    const weir::bytes& text() const noexcept { return text_; }
+
+    /// Appends it as those see it who have subscribed to the channel.
+    void append_to(reply_buffer& out) const;
+
+private:
+    std::uint64_t number_;
+    std::uint64_t publisher_;
+    weir::bytes encoded_;  // behind the first byte, which says whether it is RESP2 or RESP3
+    weir::bytes channel_;  // parts of it
+    weir::bytes text_;
 };
 
 using message_ptr = std::shared_ptr<const message>;
@@ -104,6 +117,9 @@ public:
     /// Sends a message to those who listen to its channel. The publisher itself, if it is among
     /// them, delivers the message to itself, in front of its reply.
     published publish(std::uint64_t publisher, std::string_view channel, std::string_view text);
+
+    /// How far behind the slowest listener of a channel's ring is.
+    std::size_t backlog(std::string_view channel) const noexcept;
 
     std::size_t channel_count() const noexcept { return channels_.size(); }
     std::size_t pattern_count() const noexcept { return patterns_.size(); }

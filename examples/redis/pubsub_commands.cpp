@@ -71,7 +71,7 @@ void publish(call& c) {
         [&](channel_hub& h) { return h.publish(c.client.id, c.args[1], c.args[2]); });
     if (p.sent) deliver_to_publisher(c, *p.sent);
     c.out.integer(static_cast<std::int64_t>(p.receivers));
-    ++c.client.published;
+    if (++c.client.published == conversation::publish_burst) c.client.burst_channel = c.args[1];
 }
 
 }  // namespace redis::commands

@@ -106,41 +106,67 @@ reply_parser::result reply_parser::parse_element(std::string_view data, reply& o
             return endless ? fail("a line of the reply is too long") : result::incomplete;
         }
         if (line.empty()) return fail("an empty line where a reply should start");
-        const char kind = line.front();
-        line.remove_prefix(1);
-        if (kind == '+' || kind == '-') {
-            const auto type = kind == '+' ? reply::type::simple : reply::type::error;
-            out = reply(type, weir::bytes::copy_of(line));
-            return result::reply;
-        }
-        const auto number = parse_integer(line);
-        if (!number) return fail("a number of the reply cannot be read");
-        if (kind == ':') {
-            out = reply(*number);
-            return result::reply;
-        }
-        if (kind != '$' && kind != '*') return fail("a reply of an unknown type");
-        if (*number < -1 || *number > max_bulk_size) return fail("a length is out of range");
-        if (*number == -1) {
-            out = reply();
-            return result::reply;
-        }
-        if (kind == '*') {
-            if (*number == 0) {
-                out = reply(std::vector<reply>{});
-                return result::reply;
-            }
-            if (open_.size() == max_depth) return fail("arrays of the reply nest too deeply");
-            open_.push_back({*number, {}});
-            opened = true;
-            return result::reply;
-        }
-        bulk_ = *number;
+        const result r = parse_line(line, out, opened);
+        if (r != result::reply || bulk_ == no_bulk) return r;
     }
+    return parse_bulk(data, out);
+}
+
+// The line of an element that is complete with it, or the header of one that is not.
+reply_parser::result reply_parser::parse_line(std::string_view line, reply& out, bool& opened) {
+    const char kind = line.front();
+    line.remove_prefix(1);
+    switch (kind) {
+        case '+': out = reply(reply::type::simple, weir::bytes::copy_of(line)); return result::reply;
+        case '-': out = reply(reply::type::error, weir::bytes::copy_of(line)); return result::reply;
+        case ',':
+        case '(': out = reply(reply::type::bulk, weir::bytes::copy_of(line)); return result::reply;
+        case '_': out = reply(); return result::reply;
+        case '#': out = reply(std::int64_t{line == "t"}); return result::reply;
+        default: break;
+    }
+    const auto number = parse_integer(line);
+    if (!number) return fail("a number of the reply cannot be read");
+    if (kind == ':') {
+        out = reply(*number);
+        return result::reply;
+    }
+    const bool bulk = kind == '$' || kind == '=' || kind == '!';
+    const bool aggregate = kind == '*' || kind == '%' || kind == '~' || kind == '>';
+    if (!bulk && !aggregate) return fail("a reply of an unknown type");
+    if (*number < -1 || *number > max_bulk_size) return fail("a length is out of range");
+    if (*number == -1) {
+        out = reply();
+        return result::reply;
+    }
+    if (aggregate) return open_aggregate(kind, kind == '%' ? 2 * *number : *number, out, opened);
+    bulk_ = *number;
+    bulk_kind_ = kind;
+    return result::reply;
+}
+
+reply_parser::result reply_parser::open_aggregate(char kind, std::int64_t size, reply& out,
+                                                  bool& opened) {
+    const auto type = kind == '>' ? reply::type::push : reply::type::array;
+    if (size == 0) {
+        out = reply(std::vector<reply>{}, type);
+        return result::reply;
+    }
+    if (open_.size() == max_depth) return fail("arrays of the reply nest too deeply");
+    open_.push_back({size, type, {}});
+    opened = true;
+    return result::reply;
+}
+
+reply_parser::result reply_parser::parse_bulk(std::string_view data, reply& out) {
     const auto length = static_cast<std::size_t>(bulk_);
     if (data.size() - position_ < length + 2) return result::incomplete;
     if (data.substr(position_ + length, 2) != "\r\n") return fail("a bulk string does not end");
-    out = reply(reply::type::bulk, weir::bytes::copy_of(data.substr(position_, length)));
+    std::string_view text = data.substr(position_, length);
+    // A verbatim string says first what it is: "txt:" or "mkd:".
+    if (bulk_kind_ == '=') text.remove_prefix(std::min<std::size_t>(4, text.size()));
+    const auto type = bulk_kind_ == '!' ? reply::type::error : reply::type::bulk;
+    out = reply(type, weir::bytes::copy_of(text));
     position_ = scanned_ = position_ + length + 2;
     bulk_ = no_bulk;
     return result::reply;
@@ -169,7 +195,7 @@ bool reply_parser::close_element(reply&& element) {
         open_array& innermost = open_.back();
         innermost.elements.push_back(std::move(element));
         if (--innermost.missing > 0) return false;
-        element = reply(std::move(innermost.elements));
+        element = reply(std::move(innermost.elements), innermost.kind);
         open_.pop_back();
     }
     reply_ = std::move(element);

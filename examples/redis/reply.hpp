@@ -36,6 +36,8 @@ public:
     void null() { text_ += resp3_ ? "_\r\n" : "$-1\r\n"; }
     void array(std::size_t size) { header('*', static_cast<std::int64_t>(size)); }
     void map(std::size_t pairs);
+    /// The first byte of a push, the size of which is encoded already.
+    void push_mark() { text_ += resp3_ ? '>' : '*'; }
     void push(std::size_t size) { header(resp3_ ? '>' : '*', static_cast<std::int64_t>(size)); }
     /// Appends what is encoded already.
     void raw(const weir::bytes& encoded);
@@ -70,16 +72,25 @@ private:
     std::vector<std::span<const std::byte>> pieces_;
 };
 
-/// A reply as the client sees it.
+/// A reply as the client sees it. Types that only RESP3 has become those that RESP2 would have
+/// sent: a map is an array of keys and values in turn, a boolean 1 or 0, a double a bulk string.
 class reply {
 public:
-    enum class type : std::uint8_t { null, simple, error, integer, bulk, array };
+    enum class type : std::uint8_t {
+        null,
+        simple,
+        error,
+        integer,
+        bulk,
+        array,
+        push  // RESP3: a message, which answers no request
+    };
 
     reply() = default;
     reply(type t, weir::bytes text) : type_(t), text_(std::move(text)) {}
     explicit reply(std::int64_t value) : type_(type::integer), integer_(value) {}
-    explicit reply(std::vector<reply> elements)
-        : type_(type::array), elements_(std::move(elements)) {}
+    explicit reply(std::vector<reply> elements, type t = type::array)
+        : type_(t), elements_(std::move(elements)) {}
 
     type kind() const noexcept { return type_; }
     bool is_null() const noexcept { return type_ == type::null; }
@@ -118,6 +129,7 @@ public:
 private:
     struct open_array {
         std::int64_t missing;
+        reply::type kind;
         std::vector<reply> elements;
     };
 
@@ -125,12 +137,16 @@ private:
 
     bool take_line(std::string_view data, std::string_view& line);
     result parse_element(std::string_view data, reply& out, bool& opened);
+    result parse_line(std::string_view line, reply& out, bool& opened);
+    result parse_bulk(std::string_view data, reply& out);
+    result open_aggregate(char kind, std::int64_t size, reply& out, bool& opened);
     result fail(std::string_view message);
     bool close_element(reply&& element);
 
     std::size_t position_ = 0;
     std::size_t scanned_ = 0;
     std::int64_t bulk_ = no_bulk;
+    char bulk_kind_ = '$';
     bool finished_ = false;
     std::vector<open_array> open_;
     reply reply_;

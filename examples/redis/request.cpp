@@ -213,7 +213,7 @@ request_parser::result request_parser::fail_at_line_end(line_status status,
     return status == line_status::incomplete ? result::incomplete : fail(message);
 }
 
-void append_request(std::string& out, std::initializer_list<std::string_view> args) {
+void append_request(std::string& out, std::span<const std::string_view> args) {
     const auto header = [&out](char kind, std::size_t n) {
         char digits[24];
         const auto end = std::to_chars(digits, digits + sizeof digits, n).ptr;

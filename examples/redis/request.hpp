@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,6 +106,9 @@ private:
 };
 
 /// Appends a request to `out`, in the form every Redis server understands.
-void append_request(std::string& out, std::initializer_list<std::string_view> args);
+void append_request(std::string& out, std::span<const std::string_view> args);
+inline void append_request(std::string& out, std::initializer_list<std::string_view> args) {
+    append_request(out, std::span(args.begin(), args.size()));
+}
 
 }  // namespace redis

@@ -15,7 +15,7 @@ namespace redis::commands {
 namespace {
 
 struct parameter {
-    std::string_view name;
+    std::string name;
     std::string value;
 };
 
@@ -161,9 +161,12 @@ void config(call& c) {
     if (!c.is(1, "GET")) return unknown_subcommand(c, "CONFIG");
     if (c.args.size() < 3) return wrong_arity(c, "config|get");
     auto found = parameters(c.server);
-    std::erase_if(found, [&c](const parameter& p) {
+    std::erase_if(found, [&c](parameter& p) {
         for (std::size_t i = 2; i < c.args.size(); ++i) {
-            if (matches_glob(lower(c.args[i]), p.name)) return false;
+            const std::string wanted = lower(c.args[i]);
+            if (!matches_glob(wanted, p.name)) continue;
+            if (wanted == p.name) p.name = c.args[i];  // shown as the client spells it
+            return false;
         }
         return true;
     });

@@ -1,5 +1,8 @@
 #pragma once
 // barrier: a number of tasks wait for each other.
+//
+// For rounds of work in which nobody may be a step ahead. To wait for tasks to end, join them; to
+// wait for one event, see notify and set_once.
 
 #include <coroutine>
 #include <cstddef>

@@ -61,6 +61,9 @@ private:
 /// of the same task stand still, and no abort or timeout reaches in. Inside, blocking operations
 /// and `block_on` work as on a thread of one's own. May be nested; outside of a runtime, and in a
 /// function that was given to spawn_blocking, it is a plain call.
+///
+///     auto const digest = weir::block_in_place([&] { return hash_of(large_file); });
+///
 /// Errors  Throws blocking_in_async_error on a current_thread_runtime, where every task would stand
 ///         still.
 template <std::invocable F>

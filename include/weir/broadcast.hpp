@@ -4,8 +4,8 @@
 // Sending never waits: a channel keeps the last `capacity` values, and a receiver that falls
 // further behind than that loses the oldest and is told how many. So a slow receiver costs itself,
 // and neither the sender nor the others. Each value is stored once, copied to each receiver outside
-// of every lock, and destroyed when the last one has seen it. How it works: ring_state.hpp and
-// slot.hpp.
+// of every lock, and destroyed when the last one has seen it. A sender is one word; a receiver is
+// five, with its place among the others. How it works: ring_state.hpp and slot.hpp.
 
 #include <coroutine>
 #include <cstddef>
@@ -95,7 +95,7 @@ private:
 ///
 ///     auto [tx, rx] = weir::broadcast::channel<std::string>(16);
 ///     auto other = tx.subscribe();
-///     tx.send("to both");
+///     tx.send("to both").value();
 ///
 /// Errors  Throws std::invalid_argument for a capacity of 0 or of 2^29 and more.
 template <class T>

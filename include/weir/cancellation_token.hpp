@@ -23,11 +23,11 @@ class cancellation_guard;
 /// One request to stop, shared by its copies. It cancels its children, and they do not cancel it.
 ///
 ///     weir::cancellation_token stop;
-///     weir::spawn(serve(stop.child_token()));
+///     weir::spawn(serve(stop.child_token())).detach();
 ///     stop.cancel();
 ///
 ///     weir::task<> serve(weir::cancellation_token stop) {
-///         while (auto request = co_await stop.run_until_cancelled(next_request())) { ... }
+///         while (auto request = co_await stop.run_until_cancelled(next_request())) use(*request);
 ///     }
 ///
 /// It costs one allocation; copies are counted. Copies are equal, everything else is not.

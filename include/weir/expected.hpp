@@ -7,6 +7,7 @@
 //         if (r.ec != std::errc{}) return weir::unexpected(r.ec);
 //         return n;
 //     }
+//
 //     if (auto n = parse("42")) use(*n);
 //     int n = parse("4x").value_or(0);
 //     auto half = parse("42").transform([](int v) { return v / 2; });

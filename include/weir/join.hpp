@@ -1,5 +1,8 @@
 #pragma once
 // join: waits for all of several operations, which run concurrently on this task.
+//
+// For a number of branches that is known where it is written; a number that grows is a task_group,
+// and branches that are to run in parallel are spawned: see join_set.
 
 #include <coroutine>
 #include <cstddef>

@@ -1,5 +1,11 @@
 #pragma once
 // join_set: parallel tasks that are joined in the order of their ending, and aborted with the set.
+//
+//     what is to be joined                      take
+//     results of tasks that run in parallel     join_set; join_map where each has a key
+//     branches that borrow from their scope     task_group
+//     nothing but the end of all, at shutdown   task_tracker
+//     one task, which is to end with its scope  abort_on_drop
 
 #include <concepts>
 #include <cstddef>

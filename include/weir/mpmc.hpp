@@ -49,7 +49,7 @@ using mpsc::try_send_error;
 /// A channel that holds up to `capacity` values.
 ///
 ///     auto [tx, rx] = weir::mpmc::channel<job>(64);
-///     for (int i = 0; i < 4; ++i) spawn(worker(rx)).detach();   // each with a copy of the receiver
+///     for (int i = 0; i < 4; ++i) weir::spawn(worker(rx)).detach();   // each with its own receiver
 ///
 /// Errors  Throws std::invalid_argument for a capacity of 0 or of 2^29 and more.
 template <class T>

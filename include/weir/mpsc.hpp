@@ -65,7 +65,7 @@ using detail::channel::try_send_error;      // is_full(), is_closed(), value
 /// A channel that holds up to `capacity` values.
 ///
 ///     auto [tx, rx] = weir::mpsc::channel<int>(32);
-///     co_await tx.send(1);
+///     (co_await tx.send(1)).value();
 ///     while (std::optional<int> const v = co_await rx.recv()) use(*v);
 ///
 /// Errors  Throws std::invalid_argument for a capacity of 0 or of 2^29 and more.

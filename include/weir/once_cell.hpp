@@ -1,5 +1,8 @@
 #pragma once
 // once_cell: a value that is made once, on first use. set_once: one that is set once and awaited.
+//
+// The first has whoever needs the value first make it, while the others wait; the second waits for
+// somebody who has it. A value that changes later is a watch; one for a single task a oneshot.
 
 #include <coroutine>
 #include <exception>
@@ -166,7 +169,7 @@ private:
 /// An event with a value: set once, awaited by any number of tasks.
 ///
 ///     weir::set_once<address> bound;
-///     bound.set(where);                              // plain
+///     bound.set(where).value();                      // plain
 ///     const address& a = co_await bound.wait();
 ///
 /// Lifetime       Must outlive its waiters and the references that it yields.

@@ -79,9 +79,11 @@ public:
         state_ = nullptr;
         if (s.publish()) [[likely]]
             return {};
-        expected<void, T> back(unexpect, std::move(s.value()));
-        s.abandon();
-        return back;
+        struct give_up {
+            ~give_up() { state->abandon(); }
+            detail::oneshot_state<T>* state;
+        } const end{&s};
+        return expected<void, T>(unexpect, std::move(s.value()));
     }
 
     /// Waits until the receiver is gone or closed: nobody wants the value any more.
@@ -142,7 +144,8 @@ private:
 
 /// The receiving end: `co_await rx` yields the value, or nullopt when the sender went without one.
 /// Cancel safety  Safe: a lost `select(rx, …)` leaves the receiver and the value as they were.
-/// Errors         Awaiting it again after it has yielded throws already_consumed_error.
+/// Errors         Awaiting it again after it has yielded throws already_consumed_error. What moving
+///                the value throws: it stays, and can be received again.
 /// Thread safety  One thread at a time; independent of the sender.
 template <class T>
 class [[nodiscard]] receiver : public detail::awaitable_base {
@@ -165,10 +168,13 @@ public:
     expected<T, try_recv_error> try_recv() {
         detail::oneshot_state<T>& s = valid();
         if (!s.is_settled()) return unexpected<try_recv_error>(try_recv_error::empty);
+        if (!s.settles_with_value()) {
+            terminated_ = true;
+            return unexpected<try_recv_error>(try_recv_error::closed);
+        }
+        auto v = s.take([](T&& value) { return expected<T, try_recv_error>(std::move(value)); });
         terminated_ = true;
-        std::optional<T> v = s.take();
-        if (!v) return unexpected<try_recv_error>(try_recv_error::closed);
-        return std::move(*v);
+        return v;
     }
 
     /// Blocks the thread until there is a value or never will be one.
@@ -225,8 +231,13 @@ private:
             return true;
         }
         std::optional<T> await_resume() {
+            if (!rx_->state_->settles_with_value()) {
+                rx_->terminated_ = true;
+                return std::nullopt;
+            }
+            auto v = rx_->state_->take([](T&& value) { return std::optional<T>(std::move(value)); });
             rx_->terminated_ = true;
-            return rx_->state_->take();
+            return v;
         }
 
     private:

@@ -1,8 +1,10 @@
 #pragma once
 // The runtimes: what runs tasks.
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
+#include <exception>
 #include <memory>
 #include <source_location>
 #include <type_traits>
@@ -50,9 +52,22 @@ await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site)
     return spawn_access::take_result(handle);
 }
 
+/// For shutdown_timeout and shutdown_background.
+inline void end_runtime(runtime_core& core, std::chrono::nanoseconds patience,
+                        shutdown_report* report) {
+    using clock = std::chrono::steady_clock;
+    if (!core.may_end_here())
+        fail<blocking_in_async_error>(
+            "a current_thread_runtime was shut down by one of its own tasks, which runs on the "
+            "thread that would have to destroy it: let block_on return first");
+    const auto now = clock::now();
+    const auto most = clock::time_point::max() - now;
+    core.shut_down(now + std::clamp(patience, std::chrono::nanoseconds(0), most), report);
+}
+
 /// For destructors.
 inline void end_runtime(runtime_core& core) noexcept {
-    if (core.runs_here())
+    if (core.runs_here() && !core.has_ended())
         fail<blocking_in_async_error>(
             "a runtime was destroyed on one of its own threads, which it would wait for: call "
             "shutdown_background() first");
@@ -63,13 +78,22 @@ inline void end_runtime(runtime_core& core) noexcept {
 
 /// Puts the calling thread into a runtime's context: `spawn` works, nothing runs. Guards end in the
 /// reverse order of their making, on the thread that made them.
+/// Errors  A guard that ends while another runtime's is the innermost throws std::logic_error, unless
+///         an exception is under way, and leaves the context as it is.
 class [[nodiscard("the context ends with the guard")]] enter_guard {
 public:
     explicit enter_guard(detail::runtime_core& core) noexcept
         : core_(&core), before_(detail::runtime_core::exchange_current(&core)) {}
     enter_guard(const enter_guard&) = delete;
     enter_guard& operator=(const enter_guard&) = delete;
-    ~enter_guard() { detail::runtime_core::exchange_current(before_); }
+    ~enter_guard() noexcept(false) {
+        if (detail::runtime_core::current() == core_)
+            detail::runtime_core::exchange_current(before_);
+        else if (std::uncaught_exceptions() == 0)
+            detail::fail<std::logic_error>(
+                "runtime.enter(): a guard ended before another one that was made later: end them in "
+                "the reverse order, or on the thread that made them");
+    }
 
 private:
     detail::runtime_core* core_;
@@ -119,6 +143,8 @@ public:
         return detail::block_on(*core_, std::forward<A>(a), site);
     }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+    /// What the runtime has counted so far. Any thread, also after the end.
+    [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
 
     friend bool operator==(const runtime_handle&, const runtime_handle&) = default;
 
@@ -137,7 +163,8 @@ private:
 ///     weir::current_thread_runtime rt;
 ///     int const n = rt.block_on(async_main());
 ///
-/// Lifetime  The destructor destroys every task where it waits, in this runtime's context.
+/// Lifetime  The destructor destroys every task where it waits, in this runtime's context, cancels
+///           blocking functions that have not begun, and waits for those that have.
 class current_thread_runtime {
 public:
     explicit current_thread_runtime(runtime_options options = {})
@@ -169,8 +196,25 @@ public:
         return handle().spawn_blocking(options, std::move(f));
     }
 
+    /// Ends the runtime: no more turns begin, tasks that wait are destroyed, blocking functions that
+    /// have not begun are cancelled. Then waits for the others, at most `patience`, and tells what
+    /// still ran; that goes on, and keeps what it needs of the runtime. Afterwards the runtime and its
+    /// handles spawn cancelled tasks only. Blocks the thread. A block_on of another thread throws
+    /// task_cancelled when the turn that it runs has ended, which is waited for in any case.
+    /// Errors  Throws blocking_in_async_error in one of the runtime's own tasks.
+    [[nodiscard("it names what still runs")]] shutdown_report shutdown_timeout(
+        std::chrono::nanoseconds patience) {
+        shutdown_report report;
+        detail::end_runtime(*core_, patience, &report);
+        return report;
+    }
+    /// As shutdown_timeout, without waiting.
+    void shutdown_background() { detail::end_runtime(*core_, {}, nullptr); }
+
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+    /// What the runtime has counted so far. Any thread, also after the end.
+    [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
 
 private:
     std::shared_ptr<detail::current_thread_core> core_;
@@ -184,7 +228,8 @@ private:
 /// A task runs on one thread at a time, and may go on on another one after a co_await. The worker
 /// threads run from construction on, also while nobody is inside block_on.
 /// Lifetime  The destructor waits for the turns that are running, then destroys every task where it
-///           waits, in this runtime's context. It must not run on one of the runtime's own threads.
+///           waits, in this runtime's context; it cancels blocking functions that have not begun, and
+///           waits for those that have. It must not run on one of the runtime's own threads.
 class multi_thread_runtime {
 public:
     explicit multi_thread_runtime(runtime_options options = {})
@@ -218,8 +263,25 @@ public:
         return handle().spawn_blocking(options, std::move(f));
     }
 
+    /// Ends the runtime: no more turns begin, tasks that wait are destroyed, blocking functions that
+    /// have not begun are cancelled. Then waits for the others, at most `patience`, and tells what
+    /// still ran; that goes on, and keeps what it needs of the runtime. Afterwards the runtime and its
+    /// handles spawn cancelled tasks only. Blocks the thread. In a task of the runtime's own it works
+    /// too, and counts that task as one that still ran. The options' callbacks may be called until
+    /// the last thread has ended.
+    [[nodiscard("it names what still runs")]] shutdown_report shutdown_timeout(
+        std::chrono::nanoseconds patience) {
+        shutdown_report report;
+        detail::end_runtime(*core_, patience, &report);
+        return report;
+    }
+    /// As shutdown_timeout, without waiting.
+    void shutdown_background() { detail::end_runtime(*core_, {}, nullptr); }
+
     [[nodiscard]] runtime_handle handle() const { return runtime_handle(core_); }
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
+    /// What the runtime has counted so far. Any thread, also after the end.
+    [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
 
 private:
     std::shared_ptr<detail::multi_thread_core> core_;

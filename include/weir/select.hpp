@@ -1,5 +1,8 @@
 #pragma once
 // select: waits for the first of several operations, and cancels the others.
+//
+// For a number of branches that is known where it is written; the first of a number that grows is a
+// task_group's join_next, or a join_set's where they run in parallel.
 
 #include <coroutine>
 #include <cstddef>

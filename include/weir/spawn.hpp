@@ -81,7 +81,10 @@ private:
 ///
 ///     auto h = weir::spawn(work());
 ///     int const n = co_await h;                 // rethrows; throws task_cancelled after an abort
-///     auto const r = co_await h.result();       // expected<int, join_error> instead
+///
+/// or, where that is not an exception:
+///
+///     auto const r = co_await h.result();       // an expected<int, join_error>
 ///
 /// Cancel safety  Both awaits are safe: a lost `select(h, …)` leaves the handle as it was.
 /// Errors         Awaiting it a second time after it has yielded throws already_consumed_error.
@@ -246,6 +249,8 @@ struct spawn_access {
                       "spawn_blocking runs a function that blocks its thread, and never awaits: use "
                       "spawn for a weir::task");
         auto t = call_stored<returned>(std::move(f));
+        if (core.events().simulated() != nullptr) [[unlikely]]  // which has one thread for all
+            return spawn_on(core, std::move(t), name, site);
         task_header& header = make_spawned(t, core.blocking(), site);
         join_handle<returned> handle(header);
         if (!name.empty()) core.set_name(header, name);
@@ -305,7 +310,7 @@ join_handle<T> spawn(const spawn_options& options, task<T> t) {
 /// Stores a callable and its arguments in the task, then calls it there: captures of a lambda
 /// coroutine live as long as the task.
 ///
-///     weir::spawn([big](int n) -> weir::task<int> { co_return big.at(n); }, 7);
+///     auto h = weir::spawn([big](std::size_t n) -> weir::task<int> { co_return big.at(n); }, 7);
 template <detail::spawnable_callable F>
 auto spawn(F f, std::source_location site = std::source_location::current()) {
     return spawn(detail::spawn_access::make_task(std::move(f)), site);

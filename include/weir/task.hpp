@@ -21,7 +21,7 @@ struct task_access;
 /// A coroutine that yields a `T`, which may be a value, a reference, void or move-only.
 ///
 ///     weir::task<int> twice(int n) { co_return 2 * n; }
-///     weir::task<> caller() { int const four = co_await twice(2); }
+///     weir::task<int> caller() { co_return 2 + co_await twice(20); }
 ///
 /// Calling the coroutine runs none of its body: it starts when it is awaited, or when it is given
 /// to `spawn`. It is awaited once, as an rvalue (`co_await f()`, `co_await std::move(t)`), and runs

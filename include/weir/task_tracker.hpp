@@ -23,7 +23,7 @@ class task_tracker_token;
 /// tracker leaves its tasks alone. For a shutdown:
 ///
 ///     weir::task_tracker tracker;
-///     while (auto connection = co_await accept(stop)) tracker.spawn(serve(*connection));
+///     while (auto connection = co_await accept(stop)) tracker.spawn(serve(*connection)).detach();
 ///     tracker.close();
 ///     co_await tracker.wait();
 ///

@@ -35,7 +35,7 @@ struct clock {
     /// Stops the current runtime's clock. While it is stopped and no task can run, it jumps to the
     /// next deadline by itself.
     /// Errors  All three throw no_runtime_error outside of a runtime, and std::logic_error where the
-    ///         clock is in the wrong state.
+    ///         clock is in the wrong state, or belongs to a multi_thread_runtime.
     static void pause() { detail::runtime_core::current_or_throw().time().pause(); }
     static void resume() { detail::runtime_core::current_or_throw().time().resume(); }
     /// Moves a stopped clock on; what is due by then wakes.
@@ -165,7 +165,7 @@ template <class Rep, class Period>
 /// A deadline that can be moved and awaited again: a timer that a loop keeps.
 ///
 ///     weir::sleep idle(30s);
-///     co_await select(rx.recv(), idle);          // an lvalue branch keeps its deadline
+///     co_await weir::select(rx.recv(), idle);    // an lvalue branch keeps its deadline
 ///     idle.reset(weir::clock::now() + 30s);
 ///
 /// Cancel safety  Safe: the deadline stays as it was.

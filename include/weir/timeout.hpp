@@ -1,5 +1,8 @@
 #pragma once
 // timeout: gives an operation a limited time.
+//
+// A select of the operation and a sleep, in that order. Several operations under one deadline are a
+// timeout around a task that does them; to be stopped by somebody else, see cancellation_token.
 
 #include <chrono>
 #include <type_traits>

@@ -18,7 +18,7 @@ namespace weir { WEIR_ABI_BEGIN
 ///     weir::tracked_mutex accounts("accounts");
 ///     {
 ///         std::scoped_lock lock(accounts);
-///         co_await tx.send(1);              // throws if it has to wait
+///         (co_await tx.send(1)).value();    // throws if it has to wait
 ///     }
 ///
 /// A co_await of a weir::task that suspends while the task holds one throws

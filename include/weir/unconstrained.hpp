@@ -22,6 +22,9 @@ public:
 /// Awaits `a` without a budget: as long as what it waits for is ready it never yields, and it uses
 /// up nothing of the caller's budget. It can keep its thread from all other tasks: for work that is
 /// known to be short.
+///
+///     for (int i = 0; i < 200; ++i) batch.push_back(co_await weir::unconstrained(rx.recv()));
+///
 /// Cancel safety  As `a`.
 template <awaitable A>
 [[nodiscard("co_await it")]] auto unconstrained(A&& a) {

@@ -3,7 +3,12 @@
 //
 // A task that never waits would keep its thread. So each turn of a task has a budget of 128 ready
 // operations; after those, an operation that could complete at once completes on the next turn, as
-// if it had waited. Work that awaits nothing of weir's can take part through consume_budget.
+// if it had waited. Work that awaits nothing of weir's can take part through consume_budget:
+//
+//     for (const auto& line : lines) {
+//         index(line);
+//         co_await weir::this_task::consume_budget();      // yields after 128 of them
+//     }
 
 #include <coroutine>
 #include <type_traits>
@@ -35,7 +40,7 @@ private:
         }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
-            yield_granted();
+            who->resume_next_turn(*this);
             return true;
         }
         void await_resume() const noexcept {}

@@ -109,7 +109,7 @@ private:
     std::vector<waiting_row> rows_;
 };
 
-// All of them.
+// All of them; wait_as_foreign.cpp makes them of waiting_rows.hpp.
 const std::vector<waiting_row>& every_wait();
 
 }  // namespace weir_test

@@ -13,9 +13,9 @@
 #include <weir/runtime.hpp>
 #include <weir/spawn.hpp>
 
+#include "../../examples/redis/buffered_client.hpp"
 #include "../../examples/redis/client.hpp"
 #include "../../examples/redis/embedded_server.hpp"
-#include "../../examples/redis/manager.hpp"
 #include "redis_process.hpp"
 
 namespace {
@@ -86,7 +86,7 @@ weir::task<void> use_every_call(std::uint16_t port) {
     CHECK(r[3].elements()[2].view() == "1");
 }
 
-weir::task<std::size_t> count_right_values(redis::shared_client client, std::size_t number) {
+weir::task<std::size_t> count_right_values(redis::buffered_client client, std::size_t number) {
     std::size_t right = 0;
     for (int i = 0; i < 100; ++i) {
         const std::string key = "task:" + std::to_string(number);
@@ -100,7 +100,7 @@ weir::task<std::size_t> count_right_values(redis::shared_client client, std::siz
 
 weir::task<void> share_one_connection(std::uint16_t port) {
     redis::client connection = co_await connected(port);
-    auto shared = redis::shared_client::start(std::move(connection));
+    auto shared = redis::buffered_client::start(redis::link(std::move(connection)));
     std::vector<weir::join_handle<std::size_t>> tasks;
     for (std::size_t i = 0; i < 50; ++i) {
         tasks.push_back(weir::spawn(count_right_values(shared, i)));

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include <weir/detail/core/frame_pool.hpp>
@@ -82,20 +81,24 @@ public:
         const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
         return (w & (sent | taken)) == sent;
     }
-    /// The value, if it was sent and not yet taken. Only when settled, or after a wake.
-    [[nodiscard]] std::optional<T> take() {
+    /// Whether there is a value to take. Only when settled, or after a wake.
+    [[nodiscard]] bool settles_with_value() const noexcept {
         std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
         sync::spin_wait until_unlocked;
         while (w & locked) {  // who was woken may come before the waker has set its flags
             until_unlocked.once();
             w = word_.load(sync::memory_order_acquire);
         }
-        if ((w & (sent | taken)) != sent) return std::nullopt;
+        return (w & (sent | taken)) == sent;
+    }
+    /// What `make` makes of the value that it has settled with; where that throws, the value stays.
+    template <class Make>
+    [[nodiscard]] auto take(Make make) {
+        auto made = make(std::move(value_));
         // The sender is gone, so that nobody else writes the word.
-        word_.store(w | taken, sync::memory_order_relaxed);
-        std::optional<T> v(std::move(value_));
+        word_.store(word_.load(sync::memory_order_relaxed) | taken, sync::memory_order_relaxed);
         std::destroy_at(std::addressof(value_));
-        return v;
+        return made;
     }
     [[nodiscard]] T& value() noexcept { return value_; }
 

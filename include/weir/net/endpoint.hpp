@@ -68,6 +68,9 @@ inline std::error_code make_error_code(error e) noexcept {
 }
 
 /// An IPv4 or IPv6 address and a port: a value.
+///
+///     auto const local = weir::net::endpoint::parse("127.0.0.1", 6379).value();
+///     std::string const text = local.to_string();      // "127.0.0.1:6379"
 class endpoint {
 public:
     /// 0.0.0.0:0

@@ -27,6 +27,7 @@ namespace weir { WEIR_ABI_BEGIN namespace test {
 /// weir::clock begins at zero and moves only when no task can run. Sockets of weir::net go through a
 /// simulated network: every address is there, a name stands for a host of its own ("localhost" for
 /// 127.0.0.1), nothing leaves the process. Descriptors and signals of the system are not waited for.
+/// spawn_blocking runs its function as a turn of a task like the others.
 /// An exception that leaves a detached task ends the simulation: what runs it throws it.
 ///
 /// Errors         deadlock_error where everything waits, step_limit_error where nothing ends: every
@@ -40,7 +41,7 @@ public:
         : core_(std::make_shared<detail::simulation_core>(options)), seed_(options.seed) {}
     simulation(const simulation&) = delete;
     simulation& operator=(const simulation&) = delete;
-    ~simulation() { core_->shut_down(); }
+    ~simulation() { core_->shut_down({}, nullptr); }
 
     /// Runs `a` to completion, and spawned tasks meanwhile; yields what `co_await a` would, and
     /// throws what it would.

@@ -83,15 +83,17 @@ public:
 protected:
     /// Whether the value is in the channel. If its move throws, the slot is given back.
     [[nodiscard]] bool deliver() {
-        if (value_ == nullptr) return true;
-        if (!this->granted) return false;
-        const bool pushed = this->state_->push_reserved(*value_);
-        this->granted = false;
-        return pushed;
+        return value_ == nullptr || (this->granted && deliver_granted());
     }
     [[nodiscard]] typename State::value_type&& undelivered() noexcept { return std::move(*value_); }
 
 private:
+    WEIR_NOINLINE bool deliver_granted() {
+        const bool pushed = this->state_->push_reserved(*value_);
+        this->granted = false;
+        return pushed;
+    }
+
     typename State::value_type* value_;  // null once it has been sent
 };
 

@@ -189,14 +189,23 @@ private:
             }
         }
         std::optional<T> await_resume() {
-            if (this->granted) return this->state_->template take_promised<std::optional<T>>(*this);
-            // Not a move of the optional: compilers make that a load of both words at once, which
-            // has to wait for the two stores that have just been made.
-            if (value_) return std::optional<T>(std::in_place, std::move(*value_));
-            return std::nullopt;
+            if constexpr (std::is_nothrow_move_constructible_v<T>) {
+                if (this->granted) take_granted();
+                // Not a move of the optional, nor one that a call returns: compilers make that a load
+                // of both words at once, which waits for the two stores that have just been made.
+                if (value_) return std::optional<T>(std::in_place, std::move(*value_));
+                return std::nullopt;
+            } else {
+                if (!this->granted) return std::nullopt;
+                return this->state_->template take_promised<std::optional<T>>(*this);
+            }
         }
 
     private:
+        WEIR_NOINLINE void take_granted() noexcept {
+            value_.emplace(this->state_->template take_promised<T>(*this));
+        }
+
         std::optional<T> value_;
     };
 

@@ -329,11 +329,18 @@ private:
         size_ = size_ + 1;
         grant_values(wakes);
     }
+    template <class R>
+    [[nodiscard]] static R as_result(T&& value) {
+        if constexpr (std::is_same_v<R, T>)
+            return T(std::move(value));
+        else
+            return R(std::in_place, std::move(value));
+    }
     // One return statement: the result is made in place, so that a value is moved once.
     template <class R>
     [[nodiscard]] R take_front(scoped_lock<small_lock>& guard, wake_list& wakes,
                                wait_node* granted = nullptr) {
-        R result(std::in_place, std::move(buffer_.front()));
+        R result = as_result<R>(std::move(buffer_.front()));
         if (granted != nullptr) {
             granted->granted = false;
             --promised_;

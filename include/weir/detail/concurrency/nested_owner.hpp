@@ -92,6 +92,7 @@ private:
     }
     runtime_core* runtime() noexcept override { return outer().home().runtime(); }
     std::uint64_t random() noexcept override { return outer().home().random(); }
+    void count_forced_yield() noexcept override { outer().home().count_forced_yield(); }
 
     [[nodiscard]] bool is_rung() noexcept {
         scoped_lock guard(lock_);

@@ -82,9 +82,11 @@ protected:
     ~leaf_awaiter() = default;
 
     /// Completes on the owner's next turn: for what is ready when the budget of this one is used up.
-    void yield_granted() noexcept {
+    WEIR_NOINLINE void yield_granted() noexcept {
         granted = true;
-        if (owner* const o = owner::post(*this)) o->home().schedule(*o);
+        if (!who->has_budget()) [[unlikely]]
+            who->home().count_forced_yield();
+        who->resume_next_turn(*this);
     }
     void enqueue_in(wait_list& list) noexcept {
         state = phase::waiting;

@@ -10,7 +10,7 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-/// Free blocks of the calling thread, one stack per size class of 32 bytes, each bounded. A block
+/// Free blocks of the calling thread, one stack per size class of 16 bytes, each bounded. A block
 /// that was allocated on one thread may be freed on another and stays there. Blocks above the
 /// largest class, and those of a full stack, go to and from operator new. Under AddressSanitizer,
 /// or with WEIR_NO_FRAME_POOL defined, all of them do, so that a use after free is seen.
@@ -79,7 +79,7 @@ private:
 #else
     static constexpr bool enabled = true;
 #endif
-    static constexpr std::size_t step = 32;
+    static constexpr std::size_t step = 16;
     static constexpr std::size_t largest = 1024;
     static constexpr std::size_t max_bytes = 256 * 1024;  // in one class; 8 MiB a thread at most
 

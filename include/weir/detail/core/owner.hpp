@@ -43,6 +43,9 @@ public:
     /// The next number of the runtime's seeded sequence. Called on an owner's turn.
     virtual std::uint64_t random() noexcept { return 0; }
 
+    /// A ready operation waits for the next turn, since the budget of this one is used up.
+    virtual void count_forced_yield() noexcept {}
+
 protected:
     ~scheduler() = default;
 };
@@ -219,6 +222,8 @@ public:
         return std::exchange(next_, nullptr);
     }
 
+    /// Resumes `n` in the owner's next turn: whoever ends this one looks at `has_taken`.
+    void resume_next_turn(wait_node& n) noexcept { take(n); }
     [[nodiscard]] bool has_taken() const noexcept { return !taken_.empty(); }
     /// Whether an abort has been asked for, by this turn or from elsewhere.
     [[nodiscard]] bool abort_requested() const noexcept {
@@ -250,6 +255,11 @@ public:
     [[nodiscard]] bool holds_thread_lock() const noexcept { return holds_thread_lock_; }
     void set_holds_thread_lock(bool holds) noexcept { holds_thread_lock_ = holds; }
 
+    // -- whether the coroutine that the owner began with has ended; a task's ----------------------
+
+    [[nodiscard]] bool root_finished() const noexcept { return root_finished_; }
+    void set_root_finished() noexcept { root_finished_ = true; }
+
     /// Link of the list in which a claimed owner travels to its scheduler.
     owner* next_owner = nullptr;
 
@@ -277,13 +287,14 @@ private:
 
     scheduler* home_;
     sync::atomic<std::uintptr_t> mailbox_;
-    wait_list taken_;
+    wait_ring taken_;
     std::coroutine_handle<> next_;
     std::uint32_t budget_ = budget_per_turn;
     bool queued_ = false;
     bool next_turn_ = false;
     bool abort_requested_ = false;
-    bool holds_thread_lock_ = false;
+    bool holds_thread_lock_ : 1 = false;
+    bool root_finished_ : 1 = false;
 };
 
 /// Owners claimed under a lock, to be scheduled when it has been given back: declared before the
@@ -304,13 +315,8 @@ public:
         }
     }
 
-    void flush() noexcept {
-        if (first_ == nullptr) return;
-        if (first_ == last_)
-            schedule_first();
-        else
-            schedule_several();
-        last_ = nullptr;
+    WEIR_ALWAYS_INLINE void flush() noexcept {
+        if (first_ != nullptr) schedule_all();
     }
 
 private:
@@ -318,10 +324,14 @@ private:
         owner* const o = std::exchange(first_, first_->next_owner);
         o->home().schedule(*o);
     }
-    WEIR_NOINLINE void schedule_several() noexcept {
-        inline_turns::run_after([this] {
-            while (first_ != nullptr) schedule_first();
-        });
+    WEIR_NOINLINE void schedule_all() noexcept {
+        if (first_ == last_)
+            schedule_first();
+        else
+            inline_turns::run_after([this] {
+                while (first_ != nullptr) schedule_first();
+            });
+        last_ = nullptr;
     }
 
     owner* first_ = nullptr;

@@ -15,6 +15,8 @@ class ready_ring {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
     [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
+    /// How many there ever were.
+    [[nodiscard]] std::size_t pushed() const noexcept { return tail_; }
 
     void push(T* p) noexcept { slots_[tail_++ & mask_] = p; }
     [[nodiscard]] T* pop() noexcept { return empty() ? nullptr : slots_[head_++ & mask_]; }
@@ -40,12 +42,9 @@ private:
         std::size_t wider = capacity() ? capacity() * 2 : 64;
         while (wider < count) wider *= 2;
         auto slots = std::make_unique<T*[]>(wider);
-        const std::size_t n = size();
-        for (std::size_t i = 0; i < n; ++i) slots[i] = slots_[(head_ + i) & mask_];
+        for (std::size_t i = head_; i != tail_; ++i) slots[i & (wider - 1)] = slots_[i & mask_];
         slots_ = std::move(slots);
         mask_ = wider - 1;
-        head_ = 0;
-        tail_ = n;
     }
 
     std::unique_ptr<T*[]> slots_;

@@ -18,11 +18,11 @@ public:
     small_lock(const small_lock&) = delete;
     small_lock& operator=(const small_lock&) = delete;
 
-    void lock() noexcept {
+    WEIR_ALWAYS_INLINE void lock() noexcept {
         if (!try_lock()) [[unlikely]]
             lock_contended();
     }
-    [[nodiscard]] bool try_lock() noexcept {
+    [[nodiscard]] WEIR_ALWAYS_INLINE bool try_lock() noexcept {
         if (is_single_threaded()) {
             const bool was_free = word_.load(sync::memory_order_relaxed) == 0;
             word_.store(1, sync::memory_order_relaxed);

@@ -66,10 +66,6 @@ public:
         erase(n);
         return n;
     }
-    /// The first becomes the last.
-    void rotate() noexcept {
-        if (head_ != tail_) push_back(pop_front());
-    }
     void splice_back(wait_list& other) noexcept {
         if (other.empty()) return;
         other.head_->prev = tail_;
@@ -81,6 +77,50 @@ public:
 private:
     wait_node* head_ = nullptr;
     wait_node* tail_ = nullptr;
+};
+
+/// The same in one word, as a ring that knows its last node: for lists that are short and of which
+/// there is one in every task.
+class wait_ring {
+public:
+    wait_ring() = default;
+    wait_ring(const wait_ring&) = delete;
+    wait_ring& operator=(const wait_ring&) = delete;
+
+    [[nodiscard]] bool empty() const noexcept { return last_ == nullptr; }
+    [[nodiscard]] wait_node* front() const noexcept { return last_->next; }
+
+    void push_back(wait_node& n) noexcept {
+        if (last_ == nullptr) [[likely]] {
+            n.next = n.prev = &n;
+        } else {
+            n.next = last_->next;
+            n.prev = last_;
+            n.next->prev = n.prev->next = &n;
+        }
+        last_ = &n;
+    }
+    void erase(wait_node& n) noexcept {
+        if (n.next == &n) [[likely]] {
+            last_ = nullptr;
+            return;
+        }
+        n.prev->next = n.next;
+        n.next->prev = n.prev;
+        if (last_ == &n) last_ = n.prev;
+    }
+    wait_node& pop_front() noexcept {
+        wait_node& n = *front();
+        erase(n);
+        return n;
+    }
+    /// The first becomes the last.
+    void rotate() noexcept {
+        if (last_ != nullptr) last_ = last_->next;
+    }
+
+private:
+    wait_node* last_ = nullptr;
 };
 
 }  // namespace detail

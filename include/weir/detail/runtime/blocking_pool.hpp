@@ -53,6 +53,13 @@ public:
         if (needs_thread) add_thread(t);
     }
 
+    void report(runtime_metrics& to) noexcept {
+        scoped_lock guard(mutex_);
+        to.blocking_threads = threads_;
+        to.idle_blocking_threads = idle_.size();
+        to.blocking_queue_depth = queue_.size;
+    }
+
     // -- the end of the runtime ------------------------------------------------------------------
 
     /// Takes no more jobs, cancels those that were not started and lets idle threads end.

@@ -15,6 +15,7 @@
 
 #include <weir/detail/core/standalone.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
+#include <weir/detail/runtime/driving_turn.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -45,12 +46,16 @@ public:
         if (is_driven_here()) {
             if (closing_) return drop(t);
             adopt(t);
+            spawned_here_.add();
             t.make_ready(*this);
             return;
         }
         {
             scoped_lock guard(injection_lock_);
-            if (!closed_) return inject(t);
+            if (!closed_) {
+                ++spawned_elsewhere_;
+                return inject(t);
+            }
         }
         drop(t);
     }
@@ -63,9 +68,31 @@ public:
 
     blocking_pool& blocking() noexcept override { return blocking_; }
 
+    runtime_metrics measure() override {
+        runtime_metrics m;
+        worker_metrics& worker = m.workers.emplace_back();
+        const std::uint64_t ended = ended_.value();
+        if (is_driven_here()) publish_counts();
+        log_.report(worker);
+        worker.polls = polls_.value();
+        worker.local_schedules = local_schedules_.load(sync::memory_order_relaxed);
+        worker.local_queue_depth = local_depth_.load(sync::memory_order_relaxed);
+        {
+            scoped_lock guard(injection_lock_);
+            m.remote_schedules = injections_;
+            m.spawned_tasks = spawned_here_.value() + spawned_elsewhere_;
+            for (owner* o = injected_first_; o != nullptr; o = o->next_owner) ++m.global_queue_depth;
+        }
+        m.alive_tasks = static_cast<std::size_t>(m.spawned_tasks - ended);
+        m.budget_forced_yields = forced_yields();
+        blocking_.report(m);
+        return m;
+    }
+
     // -- the driving thread ----------------------------------------------------------------------
 
     runtime_core* runtime() noexcept override { return this; }
+    void count_forced_yield() noexcept override { add_forced_yield(); }
 
     std::uint64_t random() noexcept override {  // xorshift64, Marsaglia 2003
         random_ ^= random_ << 13;
@@ -75,15 +102,19 @@ public:
     }
 
     void drive(task_header& root) override {
-        if (!wait_for_turn(root)) return;
+        if (!turn_.wait_for(root)) return;
         turn_holder const mine(*this, root);
         {
             driving here(*this);
+            log_.begin();
             while (!root.is_done() && !is_stopping()) step();
             if (!root.is_done()) destroy_tasks();
+            publish_counts();
+            log_.end();
         }
     }
 
+    [[nodiscard]] bool may_end_here() const noexcept override { return !is_driven_here(); }
     void stop() noexcept override {
         blocking_.close();
         stopping_.store(true, sync::memory_order_relaxed);
@@ -94,7 +125,7 @@ public:
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
         stop();
-        take_last_turn();
+        turn_.take_last();
         destroy_tasks();
         if (blocking_.join(until)) return true;
         if (report != nullptr) blocking_.report_running(*report);
@@ -146,11 +177,11 @@ protected:  // a simulation chooses for itself who runs next
 
     void step() {
         if (--until_events_ == 0) [[unlikely]] {
-            until_events_ = interval(options().event_interval);
+            until_events_ = options().event_interval;
             look_at_events();
         }
         if (--until_injected_ == 0) [[unlikely]] {
-            until_injected_ = interval(options().global_queue_interval);
+            until_injected_ = options().global_queue_interval;
             drain_injected();
         }
         if (owner* const o = ready.pop()) [[likely]]
@@ -158,11 +189,11 @@ protected:  // a simulation chooses for itself who runs next
         else if (!drain_injected())
             sleep();
     }
-    static std::uint32_t interval(std::uint32_t turns) noexcept { return turns == 0 ? 1 : turns; }
 
     void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
-        if (release_if_done(t)) [[unlikely]]
+        if (zombies_ != 0 && release_if_done(t)) [[unlikely]]
             return;
+        polls_.add();
         execution_.current = &t;
         if (t.run_turn(budget)) [[unlikely]]
             end(t);
@@ -174,10 +205,20 @@ protected:  // a simulation chooses for itself who runs next
     void look_at_events() noexcept {
         time().fire();
         events().poll();
+        publish_counts();
+    }
+    /// What the ring counts by itself, for readers on other threads.
+    void publish_counts() noexcept {
+        local_schedules_.store(ready.pushed() - arrivals_, sync::memory_order_relaxed);
+        local_depth_.store(ready.size(), sync::memory_order_relaxed);
     }
 
     void sleep() {
-        if (time().advance_to_next()) return;
+        if (options().on_thread_park) options().on_thread_park();  // it may spawn
+        if (ready.empty() && !time().advance_to_next()) wait_for_events();
+        if (options().on_thread_unpark) options().on_thread_unpark();
+    }
+    void wait_for_events() {
         auto const timeout = time().is_paused() ? std::nullopt : time().until_next();
         {
             scoped_lock guard(injection_lock_);
@@ -185,9 +226,10 @@ protected:  // a simulation chooses for itself who runs next
             if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
-        if (options().on_thread_park) options().on_thread_park();
+        publish_counts();
+        log_.park();
         events().park(timeout);
-        if (options().on_thread_unpark) options().on_thread_unpark();
+        log_.unpark();
         {
             scoped_lock guard(injection_lock_);
             sleeping_ = false;
@@ -212,6 +254,7 @@ protected:  // a simulation chooses for itself who runs next
         (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
         if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
         --live_count_;
+        ended_.add();
         bool claimed = false;
         {
             wake_list wakes;
@@ -245,6 +288,7 @@ protected:  // a simulation chooses for itself who runs next
 
     void inject(owner& o) noexcept {  // with the lock held
         o.next_owner = nullptr;
+        ++injections_;
         (injected_last_ ? injected_last_->next_owner : injected_first_) = &o;
         injected_last_ = &o;
         injected_hint_.store(true, sync::memory_order_relaxed);
@@ -270,7 +314,9 @@ protected:  // a simulation chooses for itself who runs next
             if (release_if_done(t)) continue;
             const bool is_new = !t.adopted;
             if (is_new) adopt(t);
-            if (!is_new || !closing_) t.make_ready(*this);  // else it never runs
+            if (is_new && closing_) continue;  // it never runs
+            if (!t.is_queued()) ++arrivals_;
+            t.make_ready(*this);
         }
         return any;
     }
@@ -291,41 +337,6 @@ protected:  // a simulation chooses for itself who runs next
         }
     }
 
-    // -- several threads in block_on: one drives, the others wait for their root or their turn ----
-
-    /// True: the calling thread drives from now on. False: another one has finished the root.
-    bool wait_for_turn(task_header& root) {
-        {
-            scoped_lock guard(turn_lock_);
-            if (!std::exchange(driven_, true)) return true;
-        }
-        thread_owner self;
-        wait_node done(self), turn(self);
-        done.handle = turn.handle = self.handle();
-        if (!root.add_joiner(done)) return false;
-        bool drives = false;
-        {
-            scoped_lock guard(turn_lock_);
-            drives = !std::exchange(driven_, true);
-            if (!drives) {
-                turn.state = wait_node::phase::waiting;
-                waiting_.push_back(turn);
-            }
-        }
-        if (!drives) {
-            self.wait();
-            scoped_lock guard(turn_lock_);
-            if (turn.state == wait_node::phase::waiting) {
-                waiting_.erase(turn);
-            } else {
-                if (turn.state != wait_node::phase::idle) self.retract(turn);
-                drives = true;
-            }
-        }
-        root.remove_joiner(done);
-        return drives;
-    }
-
     /// The calling thread's turn to drive. Its root ends with it at the latest: what that awaits
     /// lies on the caller's stack.
     class turn_holder {
@@ -336,7 +347,7 @@ protected:  // a simulation chooses for itself who runs next
         turn_holder& operator=(const turn_holder&) = delete;
         ~turn_holder() {
             if (!root_->is_done()) core_->abandon(*root_);
-            core_->pass_turn_on();
+            core_->turn_.pass_on();
         }
 
     private:
@@ -348,31 +359,6 @@ protected:  // a simulation chooses for itself who runs next
         if (!root.adopted) return root.abort();  // it has not begun
         driving here(*this);
         end(root);
-    }
-
-    void pass_turn_on() noexcept {
-        wake_list wakes;
-        scoped_lock guard(turn_lock_);
-        if (last_ != nullptr)
-            wakes.wake(*std::exchange(last_, nullptr));
-        else if (waiting_.empty())
-            driven_ = false;
-        else
-            wakes.wake(waiting_.pop_front());
-    }
-
-    /// After the stop: waits until nobody drives, and keeps it so.
-    void take_last_turn() noexcept {
-        thread_owner self;
-        wait_node turn(self);
-        turn.handle = self.handle();
-        {
-            scoped_lock guard(turn_lock_);
-            if (!std::exchange(driven_, true)) return;
-            turn.state = wait_node::phase::waiting;
-            last_ = &turn;
-        }
-        self.wait();
     }
 
     execution execution_;
@@ -390,14 +376,20 @@ protected:  // a simulation chooses for itself who runs next
     sync::atomic<bool> injected_hint_{false};
     bool sleeping_ = false;
     bool closed_ = false;
+    std::uint64_t injections_ = 0;
+    std::uint64_t spawned_elsewhere_ = 0;
 
-    small_lock turn_lock_;
-    bool driven_ = false;
-    wait_list waiting_;
-    wait_node* last_ = nullptr;  // who ends the runtime
-
+    driving_turn turn_;
     sync::atomic<bool> stopping_{false};
-    sync::atomic<bool> shut_down_{false};
+
+    // Of the driving thread.
+    counter spawned_here_;
+    counter ended_;
+    counter polls_;
+    std::uint64_t arrivals_ = 0;  // in `ready`, from elsewhere
+    sync::atomic<std::uint64_t> local_schedules_{0};
+    sync::atomic<std::size_t> local_depth_{0};
+    wake_log log_;
 
     blocking_pool blocking_{*this};
 };

@@ -7,6 +7,7 @@
 
 #include <weir/detail/core/small_lock.hpp>
 #include <weir/detail/core/task_header.hpp>
+#include <weir/detail/runtime/metrics.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -22,6 +23,7 @@ public:
         t.live_next = s.first;
         if (s.first != nullptr) s.first->live_prev = &t;
         s.first = &t;
+        ++s.added;
         return true;
     }
     void remove(task_header& t) noexcept {
@@ -29,6 +31,14 @@ public:
         scoped_lock guard(s.lock);
         (t.live_prev ? t.live_prev->live_next : s.first) = t.live_next;
         if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+        ++s.removed;
+    }
+    void report(runtime_metrics& to) const noexcept {
+        for (const shard& s : shards_) {
+            scoped_lock guard(s.lock);
+            to.spawned_tasks += s.added;
+            to.alive_tasks += static_cast<std::size_t>(s.added - s.removed);
+        }
     }
     void close() noexcept {
         for (shard& s : shards_) {
@@ -66,6 +76,8 @@ private:
         mutable small_lock lock;
         bool closed = false;
         task_header* first = nullptr;
+        std::uint64_t added = 0;
+        std::uint64_t removed = 0;
     };
 
     shard& shard_of(const task_header& t) noexcept {

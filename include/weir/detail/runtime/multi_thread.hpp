@@ -1,221 +1,21 @@
 #pragma once
-// The runtime whose tasks run on several threads.
-//
-// A task is in at most one place: parked (its mailbox says so), in a queue, in a worker's hands, or
-// claimed by a thread that is about to queue it. Who takes it out of the parked state queues it, and
-// who runs it parks it again or queues it: so a turn is never shared.
+// The multi-thread runtime: what its workers do.
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
-#include <deque>
-#include <memory>
-#include <string>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
-#include <weir/detail/core/standalone.hpp>
-#include <weir/detail/runtime/blocking_pool.hpp>
-#include <weir/detail/runtime/injection_queue.hpp>
-#include <weir/detail/runtime/live_tasks.hpp>
-#include <weir/detail/runtime/parking.hpp>
-#include <weir/detail/runtime/runtime_core.hpp>
-#include <weir/detail/runtime/worker.hpp>
-#include <weir/detail/runtime/worker_threads.hpp>
+#include <weir/detail/runtime/multi_thread_core.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
-
-class multi_thread_core final : public runtime_core, public scheduler {
-public:
-    explicit multi_thread_core(runtime_options options)
-        : runtime_core(std::move(options)),
-          workers_wanted_(worker_count(this->options())),
-          parking_(events(), time(), workers_wanted_),
-          random_(mixed_seed(this->options().rng_seed)) {
-        for (std::size_t i = 0; i < workers_wanted_; ++i) workers_.emplace_back(*this, i);
-    }
-    ~multi_thread_core() override { shut_down({}, nullptr); }
-
-    /// Starts the workers.
-    /// Errors  Throws what std::thread does; the runtime has ended then.
-    void begin() {
-        WEIR_TRY {
-            for (worker& w : workers_) threads_.bring_to(w);
-        }
-        WEIR_CATCH_ALL {
-            shut_down({}, nullptr);
-            WEIR_RETHROW;
-        }
-    }
-
-    // -- scheduler -------------------------------------------------------------------------------
-
-    void schedule(owner& o) noexcept override {
-        execution* const here = execution::here();
-        if (here != nullptr && here->pool == this) {
-            static_cast<worker*>(here)->schedule(o);
-            return;
-        }
-        injected_.push(o, [this] { parking_.wake_one(); });
-    }
-    runtime_core* runtime() noexcept override { return this; }
-    std::uint64_t random() noexcept override {
-        // A lost update only repeats a number.
-        std::uint64_t r = random_.load(sync::memory_order_relaxed);
-        r ^= r << 13;
-        r ^= r >> 7;
-        r ^= r << 17;
-        random_.store(r, sync::memory_order_relaxed);
-        return r;
-    }
-
-    // -- runtime ---------------------------------------------------------------------------------
-
-    task_header& make_task(std::coroutine_handle<> root, const task_type& type,
-                           std::source_location site) override {
-        return task_header::construct(root, type, *this, false, next_shared_id(), site);
-    }
-    void start(task_header& t) noexcept override {
-        if (!live_.add(t)) return drop(t);
-        schedule(t);
-    }
-    void drive(task_header& root) override {
-        thread_owner self;
-        wait_node done(self);
-        done.handle = self.handle();
-        if (root.add_joiner(done)) {
-            self.wait();
-            root.remove_joiner(done);
-        }
-    }
-    void timers_changed() noexcept override { parking_.timers_changed(); }
-    blocking_pool& blocking() noexcept override { return blocking_; }
-
-    void stop() noexcept override {
-        blocking_.close();
-        stopping_.store(true, sync::memory_order_release);  // to is_stopping
-        parking_.wake_all();
-        threads_.stop();
-    }
-    bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
-        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
-        stop();
-        const bool workers_ended = threads_.join(until);
-        destroy_tasks(workers_ended);
-        if (!workers_ended) {
-            if (report != nullptr)
-                live_.for_each([&](const task_header& t) {
-                    report->still_running.push_back(describe(t, task_kind::task));
-                });
-            threads_.abandon();
-        }
-        const bool blocking_ended = blocking_.join(until);
-        if (!blocking_ended) {
-            if (report != nullptr) blocking_.report_running(*report);
-            blocking_.abandon();
-        }
-        return workers_ended && blocking_ended;
-    }
-
-    // -- workers ---------------------------------------------------------------------------------
-
-    [[nodiscard]] bool is_stopping() const noexcept {
-        return stopping_.load(sync::memory_order_acquire);  // from shut_down
-    }
-    std::deque<worker>& workers() noexcept { return workers_; }
-    injection_queue& injected() noexcept { return injected_; }
-    parking_lot& parking() noexcept { return parking_; }
-    worker_threads& threads() noexcept { return threads_; }
-
-    void enter_work() noexcept { working_.fetch_add(1, sync::memory_order_relaxed); }
-    /// Whoever leaves last after the stop destroys what is left, so that nobody has to wait for it.
-    void leave_work() noexcept {
-        if (working_.fetch_sub(1, sync::memory_order_acq_rel) == 1 && is_stopping())  // the others'
-            destroy_tasks(true);
-    }
-
-    /// Destroys what is left of a task, on its turn.
-    void end(task_header& t) noexcept {
-        live_.remove(t);
-        {
-            wake_list wakes;
-            static_cast<void>(t.finish(wakes));
-        }
-        forget_name(t);
-        t.release();
-    }
-
-private:
-    static std::size_t worker_count(const runtime_options& o) noexcept {
-        if (const char* const text = std::getenv("WEIR_WORKER_THREADS"))
-            if (const unsigned long n = std::strtoul(text, nullptr, 10); n != 0) return n;
-        if (o.worker_threads != 0) return o.worker_threads;
-        return std::max<std::size_t>(sync::thread::hardware_concurrency(), 1);
-    }
-
-    /// Ends a task that will never run: the runtime has ended.
-    void drop(task_header& t) noexcept {
-        wake_list wakes;
-        static_cast<void>(t.finish(wakes));
-        wakes.flush();
-        t.release();
-    }
-
-    /// After the stop: each task is taken from its queue, or out of its parked state, and destroyed.
-    /// `all`: no turn is running; a task that another thread has claimed is waited for.
-    void destroy_tasks(bool all) noexcept {
-        execution ending;
-        execution* const before = execution::here();
-        runtime_core* const entered = exchange_current(this);
-        execution::set(&ending);
-        live_.close();
-        events().shut_down();
-        sync::spin_wait until_arrived;
-        work_queue taken;
-        for (;;) {
-            while (task_header* const t = live_.take_parked()) end_in(ending, *t);
-            bool any = false;
-            for (worker& w : workers_) {
-                if (owner* const o = w.take_lifo()) any = true, end_in(ending, static_cast<task_header&>(*o));
-                static_cast<void>(w.queue().steal_into(taken));
-                while (owner* const o = taken.pop()) any = true, end_in(ending, static_cast<task_header&>(*o));
-            }
-            for (;;) {
-                work_queue::chain c = injected_.pop(1);
-                if (c.first == nullptr) break;
-                any = true;
-                end_in(ending, static_cast<task_header&>(*c.first));
-            }
-            if (live_.empty() || (!any && !all)) break;
-            if (!any) until_arrived.once();
-        }
-        execution::set(before);
-        exchange_current(entered);
-    }
-    void end_in(execution& here, task_header& t) noexcept {
-        here.current = &t;
-        end(t);
-        here.current = nullptr;
-    }
-
-    std::size_t workers_wanted_;
-    parking_lot parking_;
-    injection_queue injected_;
-    live_tasks live_;
-    std::deque<worker> workers_;
-    sync::atomic<std::uint64_t> random_;
-    sync::atomic<bool> stopping_{false};
-    sync::atomic<bool> shut_down_{false};
-    sync::atomic<std::size_t> working_{0};  // threads that run a worker, or are in a turn without one
-    worker_threads threads_{*this};
-    blocking_pool blocking_{*this};
-};
-
-// -- worker --------------------------------------------------------------------------------------
 
 inline worker::worker(multi_thread_core& core, std::size_t index) noexcept
     : core_(&core), index_(index), random_((core.options().rng_seed + index * 0x9E3779B97F4A7C15u) | 1) {
     pool = &core;
+    log_.begin();
 }
 
 inline void worker::run() {
@@ -223,9 +23,14 @@ inline void worker::run() {
     tenure_ = &mine;
     execution::set(this);
     core_->enter_work();
-    while (!mine.lost && !core_->is_stopping()) {
+    while (!mine.lost) {
         owner* o = next();
         if (o == nullptr) o = search();
+        // Asked with the task in hand: one that was queued after the stop does not run.
+        if (core_->is_stopping()) [[unlikely]] {
+            if (o != nullptr) enqueue(*o);
+            break;
+        }
         if (o != nullptr) run_turn(*o, mine);
     }
     execution::set(nullptr);
@@ -251,30 +56,51 @@ inline bool worker::take_back(tenure& mine, owner& running) noexcept {
     return true;
 }
 
+inline void worker::report(worker_metrics& to) const noexcept {
+    log_.report(to);
+    to.polls = turns_.value();
+    to.steals = steals_.value();
+    to.steal_operations = steal_operations_.value();
+    to.local_schedules = local_schedules_.value();
+    to.overflows = overflows_.value();
+    to.local_queue_depth = queue_.size() + (lifo_.load(sync::memory_order_relaxed) != nullptr ? 1 : 0);
+}
+
+/// Into the ring; where it is full, half of it goes to the injection queue.
+inline void worker::enqueue(owner& o) noexcept {
+    work_queue::chain overflow;
+    queue_.push(o, overflow);
+    if (overflow.first == nullptr) [[likely]]
+        return;
+    overflows_.add();
+    core_->injected().push(overflow);
+}
+
 inline void worker::schedule(owner& o) noexcept {
+    local_schedules_.add();
     owner* to_ring = &o;
     if (core_->options().lifo_slot) {
         if (lifo_.load(sync::memory_order_relaxed) == nullptr) {  // only this thread fills it
             lifo_.store(&o, sync::memory_order_release);          // to take_lifo
+            // A turn that goes on for long must not keep it.
+            if (current != nullptr && core_->parking().is_unwatched()) [[unlikely]]
+                core_->parking().call_watch();
             return;
         }
         to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
         if (to_ring == nullptr) return;
     }
-    work_queue::chain overflow;
-    queue_.push(*to_ring, overflow);
-    if (overflow.first != nullptr) [[unlikely]]
-        core_->injected().push(overflow);
+    enqueue(*to_ring);
     if (core_->parking().sleeping() != 0) core_->parking().wake_one();
 }
 
 inline owner* worker::next() noexcept {
     if (--until_events_ == 0) [[unlikely]] {
-        until_events_ = std::max<std::uint32_t>(core_->options().event_interval, 1);
+        until_events_ = core_->options().event_interval;
         look_at_events();
     }
     if (--until_injected_ == 0) [[unlikely]] {
-        until_injected_ = std::max<std::uint32_t>(core_->options().global_queue_interval, 1);
+        until_injected_ = core_->options().global_queue_interval;
         if (owner* const o = take_injected()) return o;
     }
     if (lifo_.load(sync::memory_order_relaxed) != nullptr) {
@@ -335,13 +161,18 @@ inline owner* worker::steal(time_point now) noexcept {
         const std::size_t i = (start + k) % n;
         worker& victim = workers[i];
         if (i == index_ || victim.queue_.empty() || !keeps_waiting(i, now)) continue;
-        if (victim.queue_.steal_into(queue_) != 0)
-            if (owner* const o = queue_.pop()) return o;
+        const std::uint32_t stolen = victim.queue_.steal_into(queue_);
+        if (stolen == 0) continue;
+        steals_.add(stolen);
+        steal_operations_.add();
+        if (owner* const o = queue_.pop()) return o;
     }
     return take_injected();
 }
 
 inline void worker::found_work() noexcept {
+    if (sleeper_.state == sleeper::state::looking) [[unlikely]]
+        core_->parking().stop_looking(sleeper_);
     if (!std::exchange(searching_, false)) return;
     // The last searcher leaves another one behind if there may be more to find.
     if (core_->parking().stop_search() && (!queue_.empty() || core_->injected().size_hint() != 0))
@@ -359,7 +190,11 @@ inline owner* worker::steal_stale() noexcept {
     auto& workers = core_->workers();
     for (std::size_t i = 0; i < std::min(seen_turns_.size(), workers.size()); ++i)
         if (i != index_ && workers[i].turns() == seen_turns_[i])
-            if (owner* const o = workers[i].take_lifo()) return o;
+            if (owner* const o = workers[i].take_lifo()) {
+                steals_.add();
+                steal_operations_.add();
+                return o;
+            }
     return nullptr;
 }
 
@@ -385,24 +220,31 @@ inline owner* worker::search() {
         found_work();
         return found;
     }
+    if (core_->options().on_thread_park) core_->options().on_thread_park();  // it may spawn
+    if (lifo_.load(sync::memory_order_relaxed) == nullptr && queue_.empty()) sleep();
+    if (core_->options().on_thread_unpark) core_->options().on_thread_unpark();
+    return nullptr;
+}
+
+inline void worker::sleep() {
+    parking_lot& parking = core_->parking();
     note_turns();
     parking.register_asleep(sleeper_, std::exchange(searching_, false));
     if (!core_->injected().empty_locked() || core_->is_stopping()) {
         searching_ = parking.stay_awake(sleeper_);
-        return nullptr;
+        return;
     }
-    if (core_->options().on_thread_park) core_->options().on_thread_park();
+    log_.park();
     searching_ = parking.sleep(sleeper_);
+    log_.unpark();
     on_watch_ = !searching_;
-    if (core_->options().on_thread_unpark) core_->options().on_thread_unpark();
     core_->time().fire();
     if (!sleeper_.took_events) core_->events().poll();
-    return nullptr;
 }
 
 inline void worker::run_turn(owner& o, const tenure& mine) {
     found_work();
-    turns_.store(turns_.load(sync::memory_order_relaxed) + 1, sync::memory_order_relaxed);
+    turns_.add();
     auto& t = static_cast<task_header&>(o);
     current = &t;
     if (t.has_mail()) t.collect(false);
@@ -415,9 +257,8 @@ inline void worker::run_turn(owner& o, const tenure& mine) {
         return;
     }
     if (goes_on) {
-        work_queue::chain overflow;
-        queue_.push(t, overflow);
-        core_->injected().push(overflow);
+        local_schedules_.add();
+        enqueue(t);
     }
     current = nullptr;
 }

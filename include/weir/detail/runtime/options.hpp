@@ -46,18 +46,23 @@ private:
     std::function<void(const unhandled_exception_info&)> function_;
 };
 
-/// Every member has a default that needs no thought.
+/// Every member has a default that needs no thought. Making a runtime throws std::invalid_argument
+/// for one that makes no sense, such as an interval of 0.
 struct runtime_options {
-    std::size_t worker_threads = 0;  // multi-thread only; 0 = hardware concurrency
-    std::size_t max_blocking_threads = 512;
-    std::chrono::nanoseconds thread_keep_alive = std::chrono::seconds(10);
-    std::string thread_name = "weir";
+    // Multi-thread only; 0 = the environment variable WEIR_WORKER_THREADS, or else one for each
+    // hardware thread.
+    std::size_t worker_threads = 0;
+    std::size_t max_blocking_threads = 512;  // for spawn_blocking
+    std::chrono::nanoseconds thread_keep_alive = std::chrono::seconds(10);  // of one with no work
+    std::string thread_name = "weir";  // of the threads that the runtime starts; 15 characters count
+    // On each thread that the runtime starts; on each thread that runs tasks, when it goes to sleep
+    // and when it has got up. They are in the runtime's context, may spawn, and must not throw.
     std::function<void()> on_thread_start, on_thread_stop, on_thread_park, on_thread_unpark;
     std::uint32_t global_queue_interval = 31;  // turns between looks at what other threads sent
     std::uint32_t event_interval = 61;         // turns between looks at sockets and timers
     bool lifo_slot = true;
     std::uint64_t rng_seed = std::random_device{}();  // of the order in which select starts
-    bool start_paused = false;
+    bool start_paused = false;  // current-thread only: the clock stands still (weir::clock)
     unhandled on_unhandled = unhandled::log;
 };
 

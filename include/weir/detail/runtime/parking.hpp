@@ -11,11 +11,19 @@
 // is awake, one sleeper gets up now and then: the one in the driver every millisecond, or, when that
 // has left with work, another one every ten. It takes what is stuck behind a long turn, and goes into
 // the driver if that is empty, so that sockets and timers are looked at however long a turn is. Where
-// all sleep, nobody gets up for nothing.
+// all sleep, nobody gets up for nothing. So when one worker is woken from that and puts something
+// into its slot, it calls another one, which goes back to sleep as the one that gets up. The same
+// does a worker that got up and leaves with work while others are awake.
+//
+// A sleeper is placed (it sleeps, with a time limit or without one) or it looks around: from its
+// registration until it is placed, and from its wake-up until it has found work or is placed again.
+// Who looks around needs no watch. All of that changes under the lock.
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 #include <weir/detail/core/small_lock.hpp>
 #include <weir/detail/core/sync.hpp>
@@ -31,12 +39,14 @@ struct sleeper {
     bool asleep = false;       // in the list of sleepers; under the lock
     bool in_driver = false;    // under the lock
     bool took_events = false;  // whether the last sleep was in the driver; the worker's own
+    enum class state : unsigned char { working, looking, timed, untimed } state = state::working;
+    bool called = false;       // to become the one that gets up by itself; under the lock
 };
 
 class parking_lot {
 public:
     parking_lot(driver& events, time_driver& time, std::size_t workers) noexcept
-        : events_(&events), time_(&time), awake_(workers) {}
+        : events_(&events), time_(&time), count_{workers}, awake_(workers) {}
 
     /// Wakes a sleeper to search, unless somebody searches already or nobody sleeps. Any thread.
     void wake_one() noexcept {
@@ -61,6 +71,25 @@ public:
             s.in_driver ? events_->unpark() : s.parker.unpark();
         }
     }
+    /// Whether all that sleep would do so however long a turn is, and nobody else looks around.
+    [[nodiscard]] bool is_unwatched() const noexcept {
+        return unwatched_.load(sync::memory_order_relaxed);
+    }
+    /// Makes a sleeper get up now and then, if none does so.
+    void call_watch() noexcept {
+        scoped_lock guard(lock_);
+        if (!is_unwatched()) return;
+        sleeper* s = sleepers_;
+        for (sleeper* other = s; other != nullptr; other = other->next)
+            if (other->in_driver) s = other;
+        s->called = true;
+        ++called_;
+        note_watch();
+        const bool in_driver = s->in_driver;
+        guard.unlock();  // a system call follows
+        in_driver ? events_->unpark() : s->parker.unpark();
+    }
+
     /// Lets whoever sleeps in the driver look at the timers again. Any thread.
     void timers_changed() noexcept {
         scoped_lock guard(lock_);
@@ -85,6 +114,16 @@ public:
         return searching_.fetch_sub(1, sync::memory_order_seq_cst) == 1;
     }
 
+    /// Ends the look around of a worker that has found work.
+    void stop_looking(sleeper& s) noexcept {
+        {
+            scoped_lock guard(lock_);
+            enter(s, sleeper::state::working);
+            if (!is_unwatched() || awake_.load(sync::memory_order_relaxed) < 2) return;
+        }
+        call_watch();
+    }
+
     /// Registers as asleep; to be followed by a last look, then by `sleep` or `stay_awake`.
     void register_asleep(sleeper& s, bool was_searching) noexcept {
         scoped_lock guard(lock_);
@@ -94,6 +133,7 @@ public:
         sleeping_.fetch_add(1, sync::memory_order_seq_cst);
         awake_.fetch_sub(1, sync::memory_order_relaxed);
         if (was_searching) searching_.fetch_sub(1, sync::memory_order_seq_cst);
+        enter(s, sleeper::state::looking);
     }
     /// Takes a registration back. True: a waker was faster, and the worker counts as searching.
     [[nodiscard]] bool stay_awake(sleeper& s) noexcept {
@@ -106,19 +146,24 @@ public:
     /// Sleeps until woken, an event, a timer, or a look around is due. True: woken to search.
     [[nodiscard]] bool sleep(sleeper& s) {
         place where = place::parked;
+        bool gets_up = false;
         {
             scoped_lock guard(lock_);
             if (!s.asleep) return true;
+            gets_up = awake_.load(sync::memory_order_relaxed) != 0;
             if (!driver_taken_) {
                 driver_taken_ = s.in_driver = true;
                 where = place::driver;
-            } else if (!watched_ && awake_.load(sync::memory_order_relaxed) != 0) {
+            } else if (!watched_ && gets_up) {
                 watched_ = true;
                 where = place::watch;
+            } else {
+                gets_up = false;
             }
+            enter(s, gets_up ? sleeper::state::timed : sleeper::state::untimed);
         }
         if (where == place::driver)
-            events_->park(driver_timeout());
+            events_->park(driver_timeout(gets_up));
         else if (where == place::watch)
             s.parker.park_for(watch_interval);
         else
@@ -147,10 +192,25 @@ private:
         s.asleep = false;
         sleeping_.fetch_sub(1, sync::memory_order_seq_cst);
         awake_.fetch_add(1, sync::memory_order_relaxed);
+        enter(s, sleeper::state::looking);
     }
-    [[nodiscard]] std::optional<std::chrono::nanoseconds> driver_timeout() const noexcept {
+    void enter(sleeper& s, enum sleeper::state to) noexcept {  // with the lock held
+        --count_[static_cast<std::size_t>(s.state)];
+        ++count_[static_cast<std::size_t>(to)];
+        s.state = to;
+        if (std::exchange(s.called, false)) --called_;
+        note_watch();
+    }
+    void note_watch() noexcept {  // with the lock held
+        const auto count = [this](enum sleeper::state s) { return count_[static_cast<std::size_t>(s)]; };
+        using state = enum sleeper::state;
+        unwatched_.store(count(state::untimed) != 0 && count(state::timed) == 0 &&
+                             count(state::looking) == 0 && called_ == 0,
+                         sync::memory_order_relaxed);
+    }
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> driver_timeout(bool gets_up) const noexcept {
         const auto timer = time_->until_next();
-        if (awake_.load(sync::memory_order_relaxed) == 0) return timer;
+        if (!gets_up) return timer;
         return timer && *timer < rescue_interval ? *timer : rescue_interval;
     }
 
@@ -160,6 +220,9 @@ private:
     sleeper* sleepers_ = nullptr;
     bool driver_taken_ = false;
     bool watched_ = false;  // whether a parked sleeper gets up now and then
+    std::array<std::size_t, 4> count_;  // of the workers in each state
+    std::size_t called_ = 0;
+    sync::atomic<bool> unwatched_{false};
     sync::atomic<std::size_t> sleeping_{0};
     sync::atomic<std::size_t> searching_{0};
     sync::atomic<std::size_t> awake_;

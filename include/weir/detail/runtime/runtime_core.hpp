@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include <weir/detail/core/task_header.hpp>
 #include <weir/detail/runtime/driver.hpp>
+#include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/options.hpp>
 #include <weir/detail/runtime/shutdown_report.hpp>
 #include <weir/detail/runtime/thread_group.hpp>
@@ -25,7 +27,7 @@ class blocking_pool;
 class runtime_core : public std::enable_shared_from_this<runtime_core> {
 public:
     explicit runtime_core(runtime_options options)
-        : options_(std::move(options)), time_(options_.start_paused) {}
+        : options_(validated(std::move(options))), time_(options_.start_paused) {}
     runtime_core(const runtime_core&) = delete;
     runtime_core& operator=(const runtime_core&) = delete;
     virtual ~runtime_core() = default;
@@ -42,10 +44,14 @@ public:
     /// being waited for, and is named in the report. Not on a thread of the runtime's own, unless
     /// there is a deadline to wait for.
     virtual bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept = 0;
+    /// Whether shut_down with a deadline can work on the calling thread.
+    [[nodiscard]] virtual bool may_end_here() const noexcept { return true; }
     /// Begins the end of the runtime from within: block_on returns where it can.
     virtual void stop() noexcept = 0;
     /// Lets a thread that sleeps in this runtime look at its timers again. Any thread.
     virtual void timers_changed() noexcept = 0;
+    /// What has been counted. Any thread.
+    [[nodiscard]] virtual runtime_metrics measure() = 0;
     /// Where this runtime's blocking functions run.
     virtual blocking_pool& blocking() noexcept = 0;
 
@@ -98,6 +104,10 @@ public:
         return fatal_;
     }
 
+    /// Whether shut_down has been called.
+    [[nodiscard]] bool has_ended() const noexcept {
+        return shut_down_.load(sync::memory_order_acquire);
+    }
     /// Whether the calling thread is busy for this runtime, so that waiting for the runtime's end
     /// here would be waiting for ever.
     [[nodiscard]] bool runs_here() const noexcept {
@@ -130,6 +140,13 @@ protected:
         return found == names_.end() ? std::string() : found->second;
     }
 
+    void add_forced_yield() noexcept { forced_yields_.fetch_add(1, sync::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t forced_yields() const noexcept {
+        return forced_yields_.load(sync::memory_order_relaxed);
+    }
+
+    sync::atomic<bool> shut_down_{false};
+
     /// The start of a xorshift sequence, far from those of neighbouring seeds (splitmix64, Vigna).
     static std::uint64_t mixed_seed(std::uint64_t seed) noexcept {
         seed += 0x9E3779B97F4A7C15u;
@@ -149,6 +166,17 @@ protected:
     }
 
 private:
+    static runtime_options validated(runtime_options o) {
+        if (o.max_blocking_threads == 0)
+            fail<std::invalid_argument>("runtime_options::max_blocking_threads must not be 0");
+        if (o.thread_keep_alive < o.thread_keep_alive.zero())
+            fail<std::invalid_argument>("runtime_options::thread_keep_alive must not be negative");
+        if (o.global_queue_interval == 0)
+            fail<std::invalid_argument>("runtime_options::global_queue_interval must not be 0");
+        if (o.event_interval == 0)
+            fail<std::invalid_argument>("runtime_options::event_interval must not be 0");
+        return o;
+    }
 
     using context = sync::thread_slot<runtime_core, struct current_runtime>;
     static constexpr std::uint64_t id_block = 1024;
@@ -160,6 +188,7 @@ private:
     mutable small_lock names_lock_;  // guards the next two
     std::unordered_map<task_id, std::string> names_;  // of the tasks that were given one
     std::exception_ptr fatal_;
+    sync::atomic<std::uint64_t> forced_yields_{0};
     std::uint64_t next_id_ = 0;
     std::uint64_t last_id_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 
 #include <weir/detail/core/misuse.hpp>
 #include <weir/detail/core/owner.hpp>
@@ -102,8 +103,12 @@ public:
         scoped_lock guard(lock_);
         return paused_;
     }
+    /// Where several threads run tasks, nobody could say when nothing runs.
+    void forbid_pause() noexcept { pausable_ = false; }
     void pause() {
         scoped_lock guard(lock_);
+        if (!pausable_)
+            fail<std::logic_error>("weir::clock can be paused on a current_thread_runtime only");
         if (paused_) fail<std::logic_error>("weir::clock is paused already: resume() it first");
         frozen_ = now_locked();
         paused_ = true;
@@ -121,6 +126,7 @@ public:
         wake_list wakes;
         scoped_lock guard(lock_);
         if (!paused_) fail<std::logic_error>("weir::clock::advance needs a paused clock: pause() it first");
+        if (by < by.zero()) fail<std::invalid_argument>("weir::clock::advance: time does not go back");
         frozen_ += by.count();
         fire_locked(wakes);
     }
@@ -128,6 +134,10 @@ public:
     void hold() noexcept {
         scoped_lock guard(lock_);
         ++holds_;
+    }
+    [[nodiscard]] bool is_held() const noexcept {
+        scoped_lock guard(lock_);
+        return holds_ != 0;
     }
     /// True: the stopped clock may jump again.
     bool release() noexcept {
@@ -188,6 +198,7 @@ private:
 
     mutable small_lock lock_;
     timer_wheel wheel_;
+    bool pausable_ = true;
     bool paused_;
     std::int64_t frozen_;      // the time while paused
     std::int64_t offset_ = 0;  // of this clock to the steady clock while it runs

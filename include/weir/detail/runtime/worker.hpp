@@ -18,6 +18,7 @@
 #include <utility>
 
 #include <weir/detail/core/task_header.hpp>
+#include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/parking.hpp>
 #include <weir/detail/runtime/work_queue.hpp>
 
@@ -71,8 +72,10 @@ public:
         return lifo_.exchange(nullptr, sync::memory_order_acq_rel);  // from schedule
     }
     [[nodiscard]] std::uint32_t turns() const noexcept {
-        return turns_.load(sync::memory_order_relaxed);
+        return static_cast<std::uint32_t>(turns_.value());
     }
+    /// Any thread.
+    void report(worker_metrics& to) const noexcept;
     sleeper& bed() noexcept { return sleeper_; }
 
 private:
@@ -86,12 +89,14 @@ private:
 
     [[nodiscard]] owner* next() noexcept;
     [[nodiscard]] owner* search();
+    void sleep();
     [[nodiscard]] owner* steal(time_point now) noexcept;
     [[nodiscard]] bool keeps_waiting(std::size_t i, time_point now) noexcept;
     [[nodiscard]] owner* steal_stale() noexcept;
     [[nodiscard]] owner* take_injected() noexcept;
     void note_turns() noexcept;
     void found_work() noexcept;
+    void enqueue(owner& o) noexcept;
     void run_turn(owner& o, const tenure& mine);
     void look_at_events() noexcept;
 
@@ -111,9 +116,11 @@ private:
     sleeper sleeper_;
     tenure* tenure_ = nullptr;  // of the thread that has the worker
     sync::atomic<bool> on_offer_{true};
+    wake_log log_;
 
     alignas(cache_line) sync::atomic<owner*> lifo_{nullptr};
-    sync::atomic<std::uint32_t> turns_{0};
+    counter turns_;
+    counter local_schedules_, overflows_, steals_, steal_operations_;
     work_queue queue_;
 };
 

@@ -29,7 +29,7 @@ inline void transfer_to(std::coroutine_handle<> h, owner& o) noexcept { o.transf
 
 /// The same for the end of a coroutine, which goes on with its caller or ends its task.
 inline auto hand_back(std::coroutine_handle<> caller, owner& o) noexcept {
-    if (!caller) static_cast<task_header&>(o).set_root_finished();
+    if (!caller) o.set_root_finished();
 #if WEIR_SYMMETRIC_TRANSFER
     return caller ? caller : std::noop_coroutine();
 #else
