@@ -164,7 +164,7 @@ TEST_SUITE("mailbox") {
             bool received = false;
             {
                 model::local_task t(receive(std::move(rx), received));
-                model::thread sender([&tx = tx] { static_cast<void>(tx.send(model::parcel(7))); });
+                model::thread sender([&tx] { static_cast<void>(tx.send(model::parcel(7))); });
                 model::thread aborter([&] { t.header().abort(); });
                 t.run();
                 sender.join();

@@ -36,7 +36,7 @@ TEST_SUITE("multi-thread") {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
             weir::multi_thread_runtime rt(model::runtime_options());
-            model::thread other([&tx = tx] { static_cast<void>(tx.send(parcel(7))); });
+            model::thread other([&tx] { static_cast<void>(tx.send(parcel(7))); });
             rt.block_on(receive(std::move(rx), received));
             other.join();
             model::expect(received, "the value was lost");
