@@ -33,8 +33,9 @@ public:
             require(wheel_.earliest_deadline() == first, "the earliest deadline is another one");
             const auto next = wheel_.next_expiry();
             require(next.has_value() == first.has_value(), "a wake-up is missing, or of no use");
-            if (next && *first < weir_limit - far_grain)
-                require(*next <= std::max(*first + far_grain, now_), "the wake-up comes too late");
+            const std::int64_t due = first.value_or(weir_limit);
+            if (next && due < weir_limit - far_grain)
+                require(*next <= std::max(due + far_grain, now_), "the wake-up comes too late");
         }
         now_ = weir_limit;
         expire(true);
