@@ -91,9 +91,12 @@ TEST_SUITE("mpmc") {
             for (int i = 0; i < before; ++i) static_cast<void>(tx.send(parcel(0)));
             for (int i = 0; i < before; ++i) static_cast<void>(rx.try_recv());
             for (int n = 1; n <= 2; ++n) static_cast<void>(tx.send(parcel(n)));
+            static_cast<void>(tx.send(parcel(3)));  // so that the first block is not the last one
             model::thread one([&rx] { model::expect(rx.try_recv().has_value(), "empty"); });
-            model::expect(rx_2.try_recv().has_value(), "empty");
+            model::thread two([&rx_2] { model::expect(rx_2.try_recv().has_value(), "empty"); });
+            static_cast<void>(tx.send(parcel(4)));
             one.join();
+            two.join();
         });
     }
 }

@@ -119,6 +119,45 @@ TEST_SUITE("oneshot") {
         });
     }
 
+    TEST_CASE("what was done before an end is visible to who learns of it") {
+        model::check("oneshot: is_closed against close", [] {
+            auto [tx, rx] = weir::oneshot::channel<parcel>();
+            int before = 0;
+            model::thread other([&] {
+                before = 1;
+                rx.close();
+            });
+            if (tx.is_closed()) model::expect(before == 1, "not visible");
+            other.join();
+        });
+        model::check("oneshot: is_closed against a close that wakes", [] {
+            auto [tx, rx] = weir::oneshot::channel<parcel>();
+            int before = 0;
+            model::thread one([&] {
+                before = 1;
+                rx.close();
+            });
+            model::thread two([&] {
+                if (tx.is_closed()) model::expect(before == 1, "not visible");
+            });
+            model::run(wait_for_close(tx));
+            one.join();
+            two.join();
+        });
+        model::check("oneshot: try_recv against a sender that is dropped", [] {
+            auto [tx, rx] = weir::oneshot::channel<parcel>();
+            int before = 0;
+            model::thread other([&] {
+                before = 1;
+                drop(tx);
+            });
+            auto const r = rx.try_recv();
+            if (!r && r.error() == weir::oneshot::try_recv_error::closed)
+                model::expect(before == 1, "not visible");
+            other.join();
+        });
+    }
+
     TEST_CASE("what try_recv finds is complete") {
         model::check("oneshot: send against try_recv", [] {
             auto [tx, rx] = weir::oneshot::channel<parcel>();

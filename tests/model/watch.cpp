@@ -102,6 +102,22 @@ TEST_SUITE("watch") {
             if (rx.has_changed().value_or(false)) model::expect(look(rx) == 1, "not visible");
             other.join();
         });
+        model::check("watch: what was done before a change or the end is visible", [] {
+            auto [tx, rx] = weir::watch::channel<config>(make(0));
+            int before_change = 0, before_end = 0;
+            model::thread other([&] {
+                before_change = 1;
+                tx.send(make(1));
+                before_end = 1;
+                drop(tx);
+            });
+            auto const changed = rx.has_changed();
+            if (!changed)
+                model::expect(before_end == 1, "not visible");
+            else if (*changed)
+                model::expect(before_change == 1, "not visible");
+            other.join();
+        });
     }
 
     TEST_CASE("a cancelled changed has seen nothing") {
