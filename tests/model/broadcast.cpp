@@ -89,7 +89,7 @@ TEST_SUITE("broadcast") {
                      [] {
                          auto [tx, rx] = weir::broadcast::channel<T>(2);
                          int accounted = 0;
-                         model::thread other([&tx = tx] { send_and_drop(tx, 2); });
+                         model::thread other([&tx] { send_and_drop(tx, 2); });
                          model::run(receive_all(std::move(rx), accounted));
                          other.join();
                          model::expect(accounted == 2, "a value was lost");
@@ -102,7 +102,7 @@ TEST_SUITE("broadcast") {
                      [] {
                          auto [tx, rx] = weir::broadcast::channel<T>(1);
                          int accounted = 0;
-                         model::thread other([&tx = tx] { send_and_drop(tx, 3); });
+                         model::thread other([&tx] { send_and_drop(tx, 3); });
                          model::run(receive_all(std::move(rx), accounted));
                          other.join();
                          model::expect(accounted == 3, "a value was lost");
@@ -117,7 +117,7 @@ TEST_SUITE("broadcast") {
                          auto rx_2 = tx.subscribe();
                          int accounted_1 = 0, accounted_2 = 0;
                          model::thread one([&] { model::run(receive_all(std::move(rx_2), accounted_2)); });
-                         model::thread two([&tx = tx] { send_and_drop(tx, 1); });
+                         model::thread two([&tx] { send_and_drop(tx, 1); });
                          model::run(receive_all(std::move(rx), accounted_1));
                          one.join();
                          two.join();
@@ -134,7 +134,7 @@ TEST_SUITE("broadcast") {
                              if (r.has_value()) model::expect(number(*r) <= 3, "torn");
                          };
                          model::thread one([&] { take(rx_2); });
-                         model::thread two([&tx = tx] {
+                         model::thread two([&tx] {
                              for (int n = 2; n <= 3; ++n) static_cast<void>(tx.send(make<T>(n)));
                          });
                          take(rx);
@@ -170,7 +170,7 @@ TEST_SUITE("broadcast") {
                          auto rx_2 = tx.subscribe();
                          int accounted = 0;
                          model::thread one([&] { drop(rx_2); });
-                         model::thread two([&tx = tx] { send_and_drop(tx, 2); });
+                         model::thread two([&tx] { send_and_drop(tx, 2); });
                          model::run(receive_all(std::move(rx), accounted));
                          one.join();
                          two.join();
@@ -182,7 +182,7 @@ TEST_SUITE("broadcast") {
         model::check("broadcast: send against a recv that is cancelled", [] {
             auto [tx, rx] = weir::broadcast::channel<text>(2);
             int accounted = 0;
-            model::thread other([&tx = tx] { send_and_drop(tx, 2); });
+            model::thread other([&tx] { send_and_drop(tx, 2); });
             model::run(receive_or_give_up(std::move(rx), accounted));
             other.join();
             model::expect(accounted == 2, "a value was lost");

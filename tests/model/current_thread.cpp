@@ -31,7 +31,7 @@ TEST_SUITE("current thread") {
             weir::current_thread_runtime rt(model::runtime_options());
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
-            model::thread other([&tx = tx] { static_cast<void>(tx.send(parcel(7))); });
+            model::thread other([&tx] { static_cast<void>(tx.send(parcel(7))); });
             rt.block_on(receive(std::move(rx), received));
             other.join();
             model::expect(received, "the value was lost");
@@ -69,7 +69,7 @@ TEST_SUITE("current thread") {
                 weir::current_thread_runtime rt(model::runtime_options());
                 rt.spawn(receive(std::move(rx), received)).detach();
                 rt.block_on(yield());
-                other = model::thread([&tx = tx] {
+                other = model::thread([&tx] {
                     auto const sent = tx.send(parcel(7));
                     static_cast<void>(sent);
                 });

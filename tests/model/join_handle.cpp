@@ -100,7 +100,7 @@ TEST_SUITE("join handle") {
             end how = end::none;
             auto h = rt.spawn(receive(std::move(rx)));
             model::thread one([abort = h.get_abort_handle()] { abort.abort(); });
-            model::thread two([&tx = tx] { static_cast<void>(tx.send(parcel(7))); });
+            model::thread two([&tx] { static_cast<void>(tx.send(parcel(7))); });
             rt.block_on(join(std::move(h), how));
             one.join();
             two.join();

@@ -58,6 +58,15 @@ weir::task<> receive(weir::oneshot::receiver<model::parcel> rx, bool& received) 
     received = (co_await rx).has_value();
 }
 
+struct reads_at_the_end {
+    ~reads_at_the_end() { model::expect(*value == 1, "not visible"); }
+    int* value;
+};
+weir::task<> wait_for_nothing(weir::oneshot::receiver<model::parcel> rx, int& value) {
+    reads_at_the_end const end{&value};
+    co_await rx;
+}
+
 }  // namespace
 
 TEST_SUITE("mailbox") {
@@ -109,12 +118,15 @@ TEST_SUITE("mailbox") {
             const auto turn = [&] {
                 o.collect(false);
                 while (o.pop_taken() != nullptr) ++turns;
+                o.next_owner = nullptr;
                 return o.try_park();
             };
-            // Whoever claims the owner runs its turn on its own thread.
+            // Whoever claims the owner may link it at once, and runs its turn on its own thread.
             const auto post_and_run = [&](d::wait_node& n) {
-                if (d::owner::post(n) != nullptr)
-                    while (!turn()) continue;
+                d::owner* const claimed = d::owner::post(n);
+                if (claimed == nullptr) return;
+                claimed->next_owner = claimed;
+                while (!turn()) continue;
             };
             model::thread other([&] { post_and_run(first); });
             while (!turn()) continue;
@@ -164,12 +176,23 @@ TEST_SUITE("mailbox") {
             bool received = false;
             {
                 model::local_task t(receive(std::move(rx), received));
-                model::thread sender([&tx = tx] { static_cast<void>(tx.send(model::parcel(7))); });
+                model::thread sender([&tx] { static_cast<void>(tx.send(model::parcel(7))); });
                 model::thread aborter([&] { t.header().abort(); });
                 t.run();
                 sender.join();
                 aborter.join();
             }
+        });
+        model::check("mailbox: what was written before an abort is visible to destructors", [] {
+            auto [tx, rx] = weir::oneshot::channel<model::parcel>();
+            int value = 0;
+            model::local_task t(wait_for_nothing(std::move(rx), value));
+            model::thread aborter([&] {
+                value = 1;
+                t.header().abort();
+            });
+            t.run();
+            aborter.join();
         });
     }
 }

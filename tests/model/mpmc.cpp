@@ -34,7 +34,7 @@ TEST_SUITE("mpmc") {
             auto [tx, rx] = weir::mpmc::channel<parcel>(2);
             auto rx_2 = rx;
             int count_1 = 0, count_2 = 0;
-            model::thread one([&, &rx = rx] { model::run(receive_all(std::move(rx), count_1)); });
+            model::thread one([&] { model::run(receive_all(std::move(rx), count_1)); });
             model::thread two([&] { model::run(receive_all(std::move(rx_2), count_2)); });
             static_cast<void>(tx.try_send(parcel(1)));
             static_cast<void>(tx.try_send(parcel(2)));
@@ -50,8 +50,8 @@ TEST_SUITE("mpmc") {
             auto [tx, rx] = weir::mpmc::channel<parcel>(1);
             auto rx_2 = rx;
             int count_1 = 0, count_2 = 0;
-            model::thread one([&, &rx = rx] { model::run(receive_or_give_up(std::move(rx), count_1)); });
-            model::thread two([&tx = tx] {
+            model::thread one([&] { model::run(receive_or_give_up(std::move(rx), count_1)); });
+            model::thread two([&tx] {
                 static_cast<void>(tx.try_send(parcel(1)));
                 drop(tx);
             });
@@ -66,7 +66,7 @@ TEST_SUITE("mpmc") {
         model::check("mpmc: send against two receivers that are dropped", [] {
             auto [tx, rx] = weir::mpmc::channel<parcel>(1);
             auto rx_2 = rx;
-            model::thread one([&rx = rx] { drop(rx); });
+            model::thread one([&rx] { drop(rx); });
             model::thread two([&] { drop(rx_2); });
             static_cast<void>(tx.try_send(parcel(1)));
             one.join();
@@ -77,7 +77,7 @@ TEST_SUITE("mpmc") {
             auto [tx, rx] = weir::mpmc::channel<parcel>(2);
             auto rx_2 = rx;
             for (int n = 1; n <= 2; ++n) static_cast<void>(tx.try_send(parcel(n)));
-            model::thread one([&rx = rx] { model::expect(rx.try_recv().has_value(), "empty"); });
+            model::thread one([&rx] { model::expect(rx.try_recv().has_value(), "empty"); });
             model::thread two([&] { model::expect(rx_2.try_recv().has_value(), "empty"); });
             static_cast<void>(tx.try_send(parcel(3)));
             one.join();
@@ -91,9 +91,12 @@ TEST_SUITE("mpmc") {
             for (int i = 0; i < before; ++i) static_cast<void>(tx.send(parcel(0)));
             for (int i = 0; i < before; ++i) static_cast<void>(rx.try_recv());
             for (int n = 1; n <= 2; ++n) static_cast<void>(tx.send(parcel(n)));
-            model::thread one([&rx = rx] { model::expect(rx.try_recv().has_value(), "empty"); });
-            model::expect(rx_2.try_recv().has_value(), "empty");
+            static_cast<void>(tx.send(parcel(3)));  // so that the first block is not the last one
+            model::thread one([&rx] { model::expect(rx.try_recv().has_value(), "empty"); });
+            model::thread two([&rx_2] { model::expect(rx_2.try_recv().has_value(), "empty"); });
+            static_cast<void>(tx.send(parcel(4)));
             one.join();
+            two.join();
         });
     }
 }

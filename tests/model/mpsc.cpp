@@ -66,7 +66,7 @@ TEST_SUITE("mpsc") {
         model::check("mpsc: one sender, one receiver, one slot", [] {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             int refused = 0, count = 0;
-            model::thread other([&, &tx = tx] { model::run(send(std::move(tx), 1, 2, refused)); });
+            model::thread other([&] { model::run(send(std::move(tx), 1, 2, refused)); });
             model::run(receive_all(std::move(rx), count, true));
             other.join();
             model::expect(count == 2 && refused == 0, "a value was lost");
@@ -75,7 +75,7 @@ TEST_SUITE("mpsc") {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             int refused_1 = 0, refused_2 = 0, count = 0;
             sender tx_2 = tx;
-            model::thread one([&, &tx = tx] { model::run(send(std::move(tx), 1, 1, refused_1)); });
+            model::thread one([&] { model::run(send(std::move(tx), 1, 1, refused_1)); });
             model::thread two([&] { model::run(send(std::move(tx_2), 2, 2, refused_2)); });
             model::run(receive_all(std::move(rx), count, false));
             one.join();
@@ -89,7 +89,7 @@ TEST_SUITE("mpsc") {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             sender tx_2 = tx;
             int count = 0;
-            model::thread one([&tx = tx] {
+            model::thread one([&tx] {
                 model::expect(tx.try_send(parcel(1)).has_value(), "no room");
                 drop(tx);
             });
@@ -104,7 +104,7 @@ TEST_SUITE("mpsc") {
             auto weak = tx.downgrade();
             int count = 0;
             bool sent = false;
-            model::thread one([&tx = tx] { drop(tx); });
+            model::thread one([&tx] { drop(tx); });
             model::thread two([&] {
                 if (auto strong = weak.upgrade()) sent = strong->try_send(parcel(1)).has_value();
                 drop(weak);
@@ -120,7 +120,7 @@ TEST_SUITE("mpsc") {
         model::check("mpsc: send against a recv that is cancelled", [] {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             int count = 0;
-            model::thread other([&tx = tx] {
+            model::thread other([&tx] {
                 model::expect(tx.try_send(parcel(1)).has_value(), "no room");
                 drop(tx);
             });
@@ -134,7 +134,7 @@ TEST_SUITE("mpsc") {
         model::check("mpsc: recv against a reserve that is cancelled", [] {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             model::expect(tx.try_send(parcel(1)).has_value(), "no room");
-            model::thread other([&rx = rx] { model::expect(rx.try_recv().has_value(), "empty"); });
+            model::thread other([&rx] { model::expect(rx.try_recv().has_value(), "empty"); });
             bool reserved = false;
             model::run(reserve_or_give_up(tx, reserved));
             other.join();
@@ -146,7 +146,7 @@ TEST_SUITE("mpsc") {
             model::expect(tx.try_send(parcel(1)).has_value(), "no room");
             int refused = 0;
             bool reserved = false;
-            model::thread one([&rx = rx] { model::expect(rx.try_recv().has_value(), "empty"); });
+            model::thread one([&rx] { model::expect(rx.try_recv().has_value(), "empty"); });
             model::thread two([&] { model::run(send(std::move(tx_2), 2, 2, refused)); });
             model::run(reserve_or_give_up(tx, reserved));
             one.join();
@@ -183,7 +183,7 @@ TEST_SUITE("mpsc") {
         model::check("mpsc: a receiver that is dropped against a waiting send", [] {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             int refused = 0;
-            model::thread one([&rx = rx] { drop(rx); });
+            model::thread one([&rx] { drop(rx); });
             model::run(send(std::move(tx), 1, 2, refused));
             one.join();
             model::expect(refused <= 2, "never");
@@ -191,7 +191,7 @@ TEST_SUITE("mpsc") {
         model::check("mpsc: close against a waiting send, then the rest is received", [] {
             auto [tx, rx] = weir::mpsc::channel<parcel>(1);
             int refused = 0, count = 0;
-            model::thread one([&, &tx = tx] { model::run(send(std::move(tx), 1, 2, refused)); });
+            model::thread one([&] { model::run(send(std::move(tx), 1, 2, refused)); });
             rx.close();
             model::run(receive_all(std::move(rx), count, true));
             one.join();
@@ -206,7 +206,7 @@ TEST_SUITE("mpsc") {
             for (int i = 0; i < before; ++i) static_cast<void>(tx.send(parcel(0)));
             for (int i = 0; i < before; ++i) static_cast<void>(rx.try_recv());
             int count = 0;
-            model::thread other([&tx = tx] {
+            model::thread other([&tx] {
                 for (int n = 1; n <= 3; ++n) static_cast<void>(tx.send(parcel(n)));
                 drop(tx);
             });

@@ -17,6 +17,10 @@ weir::task<int> value(int n) { co_return n; }
 weir::task<> receive(weir::oneshot::receiver<parcel> rx, bool& received) {
     received = (co_await rx).has_value();
 }
+weir::task<int> spawn_and_join() {
+    auto child = weir::spawn(value(7));
+    co_return co_await child;
+}
 weir::task<> note(int& ran) {
     ++ran;
     co_return;
@@ -36,16 +40,16 @@ TEST_SUITE("multi-thread") {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
             weir::multi_thread_runtime rt(model::runtime_options());
-            model::thread other([&tx = tx] { static_cast<void>(tx.send(parcel(7))); });
+            model::thread other([&tx] { static_cast<void>(tx.send(parcel(7))); });
             rt.block_on(receive(std::move(rx), received));
             other.join();
             model::expect(received, "the value was lost");
         }, 1);
     }
     TEST_CASE("two workers lose no task between them") {
-        model::check("multi-thread: block_on, two workers", [] {
+        model::check("multi-thread: a spawn and a join, two workers", [] {
             weir::multi_thread_runtime rt(model::runtime_options(2));
-            model::expect(rt.block_on(value(7)) == 7, "another value");
+            model::expect(rt.block_on(spawn_and_join()) == 7, "another value");
         }, 1);
     }
     TEST_CASE("a spawn from elsewhere runs, or is dropped by the end") {

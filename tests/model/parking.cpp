@@ -78,6 +78,32 @@ TEST_SUITE("parking") {
         });
     }
 
+    TEST_CASE("an unpark ends one park, and what was written before it is visible") {
+        model::check("driver: unpark against park", [] {
+            d::driver events;
+            int before = 0;
+            model::thread other([&] {
+                before = 1;
+                events.unpark();
+            });
+            events.park(std::nullopt);
+            model::expect(before == 1, "not visible");
+            other.join();
+        });
+        model::check("driver: two unparks against two parks", [] {
+            d::driver events;
+            model::atomic<int> count{0};
+            const auto wake = [&] {
+                count.fetch_add(1, std::memory_order_relaxed);
+                events.unpark();
+            };
+            model::thread one(wake), two(wake);
+            while (count.load(std::memory_order_relaxed) != 2) events.park(std::nullopt);
+            one.join();
+            two.join();
+        });
+    }
+
     TEST_CASE("everybody is woken at the end") {
         model::check("parking: wake_all against two that go to sleep", [] {
             pool p(2);

@@ -67,7 +67,7 @@ TEST_SUITE("select") {
             auto held = m.try_lock();
             bool received = false;
             model::thread one([&] { held.reset(); });
-            model::thread two([&tx = tx] { static_cast<void>(tx.send(parcel(1))); });
+            model::thread two([&tx] { static_cast<void>(tx.send(parcel(1))); });
             model::run(lock_or_receive(m, rx, received));
             one.join();
             two.join();

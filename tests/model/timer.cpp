@@ -54,7 +54,7 @@ TEST_SUITE("timer") {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
             model::thread one([&] { clock.advance(1ms); });
-            model::thread two([&tx = tx] { static_cast<void>(tx.send(parcel(1))); });
+            model::thread two([&tx] { static_cast<void>(tx.send(parcel(1))); });
             model::run(sleep_or_receive(rx, received), &clock);
             one.join();
             two.join();
@@ -65,7 +65,7 @@ TEST_SUITE("timer") {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
             model::thread one([&] { clock.advance(1ms); });
-            model::thread two([&tx = tx] { static_cast<void>(tx.send(parcel(1))); });
+            model::thread two([&tx] { static_cast<void>(tx.send(parcel(1))); });
             model::run(receive_in_time(rx, received), &clock);
             one.join();
             two.join();

@@ -60,7 +60,7 @@ TEST_SUITE("watch") {
         model::check("watch: send against changed, then the sender goes", [] {
             auto [tx, rx] = weir::watch::channel<config>(make(0));
             int last = 0;
-            model::thread other([&tx = tx] {
+            model::thread other([&tx] {
                 for (int n = 1; n <= 2; ++n) tx.send(make(n));
                 drop(tx);
             });
@@ -76,7 +76,7 @@ TEST_SUITE("watch") {
                 s.send_modify([](config& c) { c = make(c.number + 1); });
                 drop(s);
             };
-            model::thread one([&, &tx = tx] { add(tx); });
+            model::thread one([&] { add(tx); });
             model::thread two([&] { add(tx_2); });
             model::run(follow(std::move(rx), last));
             one.join();
@@ -90,7 +90,7 @@ TEST_SUITE("watch") {
             auto [tx, rx] = weir::watch::channel<config>(make(0));
             receiver rx_2 = rx;
             model::thread one([&] { look(rx_2); });
-            model::thread two([&tx = tx] { tx.send(make(1)); });
+            model::thread two([&tx] { tx.send(make(1)); });
             const int first = look(rx);
             two.join();
             model::expect(look(rx) == 1 && first <= 1, "not visible");
@@ -98,8 +98,24 @@ TEST_SUITE("watch") {
         });
         model::check("watch: has_changed tells of what borrow then sees", [] {
             auto [tx, rx] = weir::watch::channel<config>(make(0));
-            model::thread other([&tx = tx] { tx.send(make(1)); });
+            model::thread other([&tx] { tx.send(make(1)); });
             if (rx.has_changed().value_or(false)) model::expect(look(rx) == 1, "not visible");
+            other.join();
+        });
+        model::check("watch: what was done before a change or the end is visible", [] {
+            auto [tx, rx] = weir::watch::channel<config>(make(0));
+            int before_change = 0, before_end = 0;
+            model::thread other([&] {
+                before_change = 1;
+                tx.send(make(1));
+                before_end = 1;
+                drop(tx);
+            });
+            auto const changed = rx.has_changed();
+            if (!changed)
+                model::expect(before_end == 1, "not visible");
+            else if (*changed)
+                model::expect(before_change == 1, "not visible");
             other.join();
         });
     }
@@ -108,7 +124,7 @@ TEST_SUITE("watch") {
         model::check("watch: send against a changed that is cancelled", [] {
             auto [tx, rx] = weir::watch::channel<config>(make(0));
             int last = 0;
-            model::thread other([&tx = tx] {
+            model::thread other([&tx] {
                 tx.send(make(1));
                 drop(tx);
             });
@@ -122,7 +138,7 @@ TEST_SUITE("watch") {
         model::check("watch: send against wait_for", [] {
             auto [tx, rx] = weir::watch::channel<config>(make(0));
             bool found = false;
-            model::thread other([&tx = tx] {
+            model::thread other([&tx] {
                 for (int n = 1; n <= 2; ++n) tx.send(make(n));
                 drop(tx);
             });
@@ -136,7 +152,7 @@ TEST_SUITE("watch") {
         model::check("watch: closed against two receivers that go", [] {
             auto [tx, rx] = weir::watch::channel<config>(make(0));
             receiver rx_2 = rx;
-            model::thread one([&rx = rx] { drop(rx); });
+            model::thread one([&rx] { drop(rx); });
             model::thread two([&] { drop(rx_2); });
             model::run(wait_for_close(tx));
             model::expect(tx.is_closed(), "still open");

@@ -34,7 +34,7 @@ public:
         std::uint32_t untouched = 0;  // no waiter, no lock, nobody gone
         if (word_.load(sync::memory_order_relaxed) == untouched &&
             word_.compare_exchange_strong(untouched, sent | tx_gone,
-                                          sync::memory_order_release,  // to is_settled, has_value
+                                          sync::memory_order_release,  // to take
                                           sync::memory_order_relaxed))
             return true;
         return publish_slow();
@@ -72,13 +72,14 @@ public:
 
     // -- the receiver ----------------------------------------------------------------------------
 
-    /// Whether the sender is done, with a value or without, and no longer touches the state.
+    /// Whether the sender is done, with a value or without, and no longer touches the state. Like
+    /// has_value a look only: take acquires.
     [[nodiscard]] bool is_settled() const noexcept {
-        const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
+        const std::uint32_t w = word_.load(sync::memory_order_relaxed);
         return (w & locked) == 0 && (w & (tx_gone | rx_closed)) != 0;
     }
     [[nodiscard]] bool has_value() const noexcept {
-        const std::uint32_t w = word_.load(sync::memory_order_acquire);  // from unlock
+        const std::uint32_t w = word_.load(sync::memory_order_relaxed);
         return (w & (sent | taken)) == sent;
     }
     /// Whether there is a value to take. Only when settled, or after a wake.

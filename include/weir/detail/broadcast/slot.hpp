@@ -106,7 +106,7 @@ public:
         do {
             if (w < share) return false;
             next = copies(w) == 0 ? dying : copies(w);
-        } while (!word_.compare_exchange_weak(w, next, sync::memory_order_acq_rel,
+        } while (!word_.compare_exchange_weak(w, next, sync::memory_order_acquire,  // from end_copy
                                               sync::memory_order_relaxed));
         return next == dying;
     }

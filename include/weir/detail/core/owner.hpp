@@ -227,7 +227,8 @@ public:
     [[nodiscard]] bool has_taken() const noexcept { return !taken_.empty(); }
     /// Whether an abort has been asked for, by this turn or from elsewhere.
     [[nodiscard]] bool abort_requested() const noexcept {
-        return abort_requested_ || (mailbox_.load(sync::memory_order_relaxed) & abort_bit) != 0;
+        return abort_requested_ ||
+               (mailbox_.load(sync::memory_order_acquire) & abort_bit) != 0;  // from post_abort
     }
 
     /// Puts the owner into its local scheduler's queue unless it is there already.

@@ -146,7 +146,7 @@ private:
 
     void wait(std::optional<std::chrono::nanoseconds> timeout) noexcept {
         std::uint32_t seen = empty;
-        if (state_.compare_exchange_strong(seen, parked, memory_order_acquire)) {
+        if (state_.compare_exchange_strong(seen, parked, memory_order_relaxed)) {
             do {
                 futex_wait(state_, parked, timeout);
             } while (!timeout && state_.load(memory_order_relaxed) == parked);

@@ -29,9 +29,9 @@ public:
         self.next = first_;
         first_ = &self;
         ++size_;
-        const auto since = std::chrono::steady_clock::now();
+        const auto since = sync::now();
         for (;;) {
-            const auto left = keep_alive - (std::chrono::steady_clock::now() - since);
+            const auto left = keep_alive - (sync::now() - since);
             if (left <= left.zero()) break;
             mutex.unlock();
             self.parker.park_for(left);

@@ -79,18 +79,18 @@ public:
     }
     void report(worker_metrics& to) const noexcept {
         scoped_lock guard(lock_);
-        to.busy_duration = awake_ ? busy_ + (std::chrono::steady_clock::now() - since_) : busy_;
+        to.busy_duration = awake_ ? busy_ + (sync::now() - since_) : busy_;
         to.park_count = parks_;
         to.park_unpark_count = changes_;
     }
 
 private:
     void wake() noexcept {
-        since_ = std::chrono::steady_clock::now();
+        since_ = sync::now();
         awake_ = true;
     }
     void rest() noexcept {
-        busy_ += std::chrono::steady_clock::now() - since_;
+        busy_ += sync::now() - since_;
         awake_ = false;
     }
 

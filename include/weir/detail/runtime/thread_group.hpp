@@ -57,7 +57,7 @@ public:
             while (running_ != 0) {
                 std::chrono::nanoseconds left{};
                 if (until) {
-                    left = *until - std::chrono::steady_clock::now();
+                    left = *until - sync::now();
                     if (left <= left.zero()) break;
                 }
                 mutex_.unlock();

@@ -49,7 +49,7 @@ public:
         const std::uint32_t tail = tail_.load(sync::memory_order_relaxed);
         std::uint64_t head = head_.load(sync::memory_order_acquire);  // from steal
         if (tail - steal_of(head) < capacity) [[likely]] {
-            slot(tail).store(&o, sync::memory_order_relaxed);
+            slot(tail) = &o;
             tail_.store(tail + 1, sync::memory_order_release);  // to pop and steal
             return;
         }
@@ -59,7 +59,7 @@ public:
             head_.compare_exchange_strong(head, pack(real + half, real + half),
                                           sync::memory_order_acq_rel, sync::memory_order_relaxed)) {
             for (std::uint32_t i = 0; i < half; ++i)
-                overflow.append(*slot(real + i).load(sync::memory_order_relaxed));
+                overflow.append(*slot(real + i));
         }
         overflow.append(o);  // alone where a thief is about to make room
     }
@@ -74,7 +74,7 @@ public:
             const std::uint32_t steal = steal_of(head) == real ? real + 1 : steal_of(head);
             if (head_.compare_exchange_weak(head, pack(steal, real + 1), sync::memory_order_acq_rel,
                                             sync::memory_order_acquire))
-                return slot(real).load(sync::memory_order_relaxed);
+                return slot(real);
         }
     }
 
@@ -109,8 +109,7 @@ public:
                                               sync::memory_order_acquire));
         const std::uint32_t at = mine.tail_.load(sync::memory_order_relaxed);
         for (std::uint32_t i = 0; i < count; ++i)
-            mine.slot(at + i).store(slot(first + i).load(sync::memory_order_relaxed),
-                                    sync::memory_order_relaxed);
+            mine.slot(at + i) = slot(first + i);
         head = head_.load(sync::memory_order_acquire);
         while (!head_.compare_exchange_weak(head, pack(real_of(head), real_of(head)),
                                             sync::memory_order_acq_rel,  // to push
@@ -130,11 +129,11 @@ private:
     static std::uint64_t pack(std::uint32_t steal, std::uint32_t real) noexcept {
         return static_cast<std::uint64_t>(steal) << 32 | real;
     }
-    sync::atomic<owner*>& slot(std::uint32_t i) noexcept { return slots_[i % capacity]; }
+    owner*& slot(std::uint32_t i) noexcept { return slots_[i % capacity]; }
 
     alignas(cache_line) sync::atomic<std::uint64_t> head_{0};
     alignas(cache_line) sync::atomic<std::uint32_t> tail_{0};
-    alignas(cache_line) std::array<sync::atomic<owner*>, capacity> slots_{};
+    alignas(cache_line) std::array<owner*, capacity> slots_{};
 };
 
 using work_queue = basic_work_queue<256>;
