@@ -23,9 +23,6 @@
 using namespace weir_test;
 using namespace std::chrono_literals;
 
-#define WEIR_PARALLEL_RUNTIMES \
-    weir_test::rt_multi_thread<1>, weir_test::rt_multi_thread<2>, weir_test::rt_multi_thread<4>
-
 namespace {
 
 using gate = std::counting_semaphore<>;

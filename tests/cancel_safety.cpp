@@ -74,6 +74,7 @@ static_assert(cost<weir::join_set<int>>([](auto& s) { return s.join_next(); }) =
 static_assert(cost<weir::join_set<int>>([](auto& s) { return s.join_all(); }) == data);
 static_assert(cost<weir::join_map<int, int>>([](auto& m) { return m.join_next(); }) == safe);
 static_assert(cost_of<weir::sleep> == safe);
+static_assert(cost<weir::interval>([](auto& i) { return i.tick(); }) == safe);
 static_assert(cost<const int>([](auto&) { return weir::ctrl_c(); }) == safe);
 
 // What is built of others costs what the most expensive of them costs.

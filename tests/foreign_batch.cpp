@@ -185,7 +185,7 @@ TEST_SUITE("foreign coroutines woken together") {
 
     TEST_CASE("the end of a tracker") {
         weir::task_tracker tracker;
-        std::optional token(tracker.token());
+        auto token = std::make_unique<weir::task_tracker_token>(tracker.token());
         tracker.close();
         crowd c;
         for (std::size_t i = 0; i < waiters; ++i) c.add(tracker.wait());

@@ -3,8 +3,11 @@
 
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <string_view>
 
 #include <weir/weir.hpp>  // here and in the tests: a function that is not inline fails to link
+
+#include "common/runtimes.hpp"
 
 namespace {
 
@@ -30,11 +33,29 @@ struct count_cases : doctest::IReporter {
 
 REGISTER_LISTENER("count_cases", 0, count_cases);
 
+// Whether the caller has chosen test cases by name.
+bool names_cases(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word.starts_with("-tc=") || word.starts_with("--test-case=")) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
+// All tests with one worker, then those whose runtime leaves the number open with two and with four.
 int main(int argc, char** argv) {
-    doctest::Context context(argc, argv);
-    const int result = context.run();
-    if (context.shouldExit()) return result;  // --help, --list-test-cases and the like
-    return result == 0 && cases_selected == 0 ? 1 : result;
+    bool failed = false;
+    unsigned selected = 0;
+    for (const std::size_t workers : {1, 2, 4}) {
+        weir_test::workers = workers;
+        doctest::Context context(argc, argv);
+        if (workers != 1 && !names_cases(argc, argv))
+            context.addFilter("test-case", "*<multi_thread>*");
+        failed |= context.run() != 0;
+        if (context.shouldExit()) return failed;  // --help, --list-test-cases and the like
+        selected += cases_selected;
+    }
+    return failed || selected == 0;
 }

@@ -157,7 +157,7 @@ TEST_SUITE("redis_server") {
 
     TEST_CASE("a stop finds clients in every state, waits for those that can end, and cuts the rest") {
         redis::server_options options;
-        options.grace = 100ms;
+        options.grace = 300ms;
         options.max_connections = 5;
         run_with_every_state(
             [](running_server& server) -> weir::task<void> {
@@ -180,7 +180,7 @@ TEST_SUITE("redis_server") {
                 CHECK(report.open == 5);
                 CHECK(report.cut == 1);
                 CHECK(report.accepted == 5);
-                CHECK(report.stopping >= 100ms);
+                CHECK(report.stopping >= 300ms);
                 for (tcp_stream* s : {&idle, &mid_frame, &listener, &quits, &waits}) {
                     CHECK((co_await read_to_end(*s)).empty());
                 }

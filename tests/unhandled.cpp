@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -85,6 +86,46 @@ TEST_SUITE("unhandled exceptions") {
                 auto h = weir::spawn(fails("taken"));
                 auto result = co_await h.result();
                 CHECK_FALSE(result.has_value());
+                co_await settle();
+            }());
+        }
+        CHECK(r.count() == 0);
+    }
+
+    TEST_CASE_TEMPLATE("one that was there before the handle went is reported too", R, WEIR_RUNTIMES) {
+        reports r;
+        R rt(r.options());
+        rt.block_on([](reports& seen) -> weir::task<> {
+            auto detached = weir::spawn(fails("detached late"));
+            auto dropped = std::make_optional(weir::spawn(fails("never asked for")));
+            const bool finished = co_await until(
+                [&] { return detached.is_finished() && dropped->is_finished(); });
+            REQUIRE(finished);
+            CHECK(seen.count() == 0);
+            const auto id = detached.id();
+            std::move(detached).detach();
+            const bool first = co_await until([&] { return seen.count() == 1; });
+            REQUIRE(first);
+            CHECK(seen.all[0].task == id);
+            dropped.reset();
+            const bool second = co_await until([&] { return seen.count() == 2; });
+            CHECK(second);
+        }(r));
+    }
+
+    TEST_CASE_TEMPLATE("one that an await has thrown is not reported", R, WEIR_RUNTIMES) {
+        reports r;
+        {
+            R rt(r.options());
+            rt.block_on([]() -> weir::task<> {
+                auto h = weir::spawn(fails("thrown"));
+                bool caught = false;
+                try {
+                    co_await h;
+                } catch (const std::runtime_error&) {
+                    caught = true;
+                }
+                CHECK(caught);
                 co_await settle();
             }());
         }

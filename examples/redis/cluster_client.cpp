@@ -29,12 +29,12 @@ weir::task<result<cluster_client>> cluster_client::connect(std::vector<address> 
 }
 
 std::uint64_t cluster_client::refreshes() const {
-    return state_->known.with([](const topology& t) { return t.refreshes; });
+    return state_->known.with([](const cluster_topology& t) { return t.refreshes; });
 }
 
 // The manager of a node is started when the node is first heard of.
 buffered_client cluster_client::node_at(const address& a) const {
-    return state_->known.with([&](topology& t) {
+    return state_->known.with([&](cluster_topology& t) {
         auto it = t.nodes.find(a);
         if (it == t.nodes.end()) {
             auto manager = buffered_client::start(link(a, state_->options.link),
@@ -47,7 +47,7 @@ buffered_client cluster_client::node_at(const address& a) const {
 
 // Where nobody is known to have the slot, any node says who has.
 buffered_client cluster_client::node_for(std::uint16_t slot) const {
-    return state_->known.with([&](topology& t) {
+    return state_->known.with([&](cluster_topology& t) {
         const address* const owner = t.slots[slot];
         return owner ? t.nodes.at(*owner) : t.nodes.begin()->second;
     });
@@ -55,14 +55,14 @@ buffered_client cluster_client::node_for(std::uint16_t slot) const {
 
 void cluster_client::move_slot(std::uint16_t slot, const address& to) const {
     static_cast<void>(node_at(to));
-    state_->known.with([&](topology& t) { t.slots[slot] = &t.nodes.find(to)->first; });
+    state_->known.with([&](cluster_topology& t) { t.slots[slot] = &t.nodes.find(to)->first; });
 }
 
 void cluster_client::take_over(const std::vector<slot_range>& ranges) const {
     std::set<address> masters;
     for (const slot_range& r : ranges) masters.insert(r.master);
     for (const address& a : masters) static_cast<void>(node_at(a));
-    state_->known.with([&](topology& t) {
+    state_->known.with([&](cluster_topology& t) {
         for (const slot_range& r : ranges) {
             const address* const owner = &t.nodes.find(r.master)->first;
             for (std::size_t slot = r.first; slot <= r.last; ++slot) t.slots[slot] = owner;
@@ -76,7 +76,7 @@ void cluster_client::take_over(const std::vector<slot_range>& ranges) const {
 weir::task<result<void>> cluster_client::refresh(std::uint64_t seen) {
     const auto guard = co_await state_->refreshing.lock();
     if (refreshes() != seen) co_return result<void>();
-    const auto nodes = state_->known.with([](const topology& t) {
+    const auto nodes = state_->known.with([](const cluster_topology& t) {
         std::vector<buffered_client> all;
         for (const auto& [where, node] : t.nodes) all.push_back(node);
         return all;

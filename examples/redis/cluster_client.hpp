@@ -40,6 +40,13 @@ struct cluster_options {
     }
 };
 
+/// What is known of a cluster: its nodes, and who has which slot.
+struct cluster_topology {
+    std::map<address, buffered_client> nodes;
+    std::vector<const address*> slots = std::vector<const address*>(slot_count);  // keys of nodes
+    std::uint64_t refreshes = 0;
+};
+
 /// What the tasks hold: a cheap copy each.
 class cluster_client : public typed_commands<cluster_client> {
 public:
@@ -54,15 +61,10 @@ public:
     std::uint64_t refreshes() const;
 
 private:
-    struct topology {
-        std::map<address, buffered_client> nodes;
-        std::vector<const address*> slots = std::vector<const address*>(slot_count);  // keys of nodes
-        std::uint64_t refreshes = 0;
-    };
     struct shared_state {
         explicit shared_state(cluster_options o) : options(std::move(o)) {}
         const cluster_options options;
-        weir::synchronized<topology> known;
+        weir::synchronized<cluster_topology> known;
         // Held during the question to a node: a mutex that a task may hold while it waits.
         weir::mutex<> refreshing;
     };

@@ -184,16 +184,21 @@ private:
         return clock::now() + server_.options.idle_limit;
     }
 
-    void missed_deadline() {
+    // The deadline is over. Where something has arrived nevertheless, it was the server that was
+    // slow, not the client.
+    bool comes_late() {
+        const auto received = stream_.try_read_some(client_->input);
+        if (received && *received != 0) return true;
         drop(request_began_ ? "does not come to the end of its request" : "was idle for too long");
+        return false;
     }
 
     weir::task<bool> receive_in_time() {
         const auto deadline = read_deadline();
         const auto received =
             co_await weir::timeout_at(deadline.value(), stream_.read_some(client_->input));
-        if (!received) missed_deadline();
-        co_return received && *received && **received != 0;
+        if (!received) co_return comes_late();
+        co_return *received && **received != 0;
     }
 
     // Waits for a request or for a message, whichever comes first. False: the connection is over.
@@ -204,10 +209,7 @@ private:
             stream_.read_some(client_->input), inbox_->messages().recv(),
             weir::when(deadline.has_value(),
                        weir::sleep_until(deadline.value_or(clock::time_point()))));
-        if (next.index() == 2) {
-            missed_deadline();
-            co_return false;
-        }
+        if (next.index() == 2) co_return comes_late();
         if (next.index() == 0) {
             const auto& received = std::get<0>(next);
             if (!received || *received == 0) co_return false;

@@ -196,7 +196,7 @@ public:
         auto [respond, response] = weir::oneshot::channel<std::size_t>();
         purge_job ask(limit, std::move(respond));
         const auto sent = co_await jobs_.send(std::move(ask));
-        if (!sent) co_return 0;
+        if (!sent) co_return std::size_t{0};
         const auto removed = co_await response;
         co_return removed.value_or(0);
     }

@@ -136,9 +136,10 @@ private:
     abort_handle add(Spawn spawn) {
         if (!state_) state_.reset(new detail::task_set);
         auto room = std::make_unique<detail::task_set::member>(*state_);
-        join_handle<T> const handle = spawn();
-        state_->add(std::move(room), detail::spawn_access::header_of(handle));
-        return handle.get_abort_handle();
+        join_handle<T> handle = spawn();
+        abort_handle for_caller = handle.get_abort_handle();
+        state_->add(std::move(room), detail::spawn_access::release(handle));
+        return for_caller;
     }
 
     static outcome outcome_of(member_ptr m) {

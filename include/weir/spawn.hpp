@@ -100,7 +100,7 @@ public:
         return *this;
     }
     ~join_handle() {
-        if (task_) task_->release();
+        if (task_) task_->detach();
     }
     void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
 
@@ -118,8 +118,9 @@ public:
     [[nodiscard]] bool is_finished() const { return valid().is_done(); }
     [[nodiscard]] task_id id() const { return valid().id(); }
 
-    /// Lets the task go on by itself; what it returns is destroyed, an exception that leaves it
-    /// goes to the runtime's `on_unhandled`.
+    /// Lets the task go on by itself; what it returns is destroyed, an exception that leaves it, or
+    /// has left it already, goes to the runtime's `on_unhandled`. One that had left it before is not
+    /// reported on a thread outside of every runtime.
     void detach() && noexcept { join_handle const let_go(std::move(*this)); }
 
 private:
@@ -208,7 +209,8 @@ private:
                     return unexpected<join_error>(join_error(t.id()));
                 auto& slot = detail::result_of<T>(t);
                 if (slot.has_exception())
-                    return unexpected<join_error>(join_error(t.id(), slot.stored_exception()));
+                    return unexpected<join_error>(
+                        join_error(t.id(), std::exchange(slot.stored_exception(), nullptr)));
                 if constexpr (std::is_void_v<T>)
                     return {};
                 else
@@ -261,6 +263,11 @@ struct spawn_access {
     template <class T>
     static task_header& header_of(const join_handle<T>& h) noexcept {
         return *h.task_;
+    }
+    /// The task, with the reference that the handle had.
+    template <class T>
+    static task_header& release(join_handle<T>& h) noexcept {
+        return *std::exchange(h.task_, nullptr);
     }
 
     template <class T>

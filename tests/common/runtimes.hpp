@@ -35,7 +35,11 @@ public:
     }
 };
 
-template <std::size_t Workers>
+// How many workers a multi-thread runtime has whose test does not say it. main.cpp runs such tests
+// once with each of several numbers: that costs less to compile than a type for each.
+inline std::size_t workers = 1;
+
+template <std::size_t Workers = 0>
 class rt_multi_thread : private watchdog, public weir::multi_thread_runtime {
 public:
     explicit rt_multi_thread(weir::runtime_options options = {})
@@ -45,7 +49,7 @@ public:
 
 private:
     static weir::runtime_options with_workers(weir::runtime_options options) {
-        options.worker_threads = Workers;
+        options.worker_threads = Workers != 0 ? Workers : workers;
         return options;
     }
 };
@@ -53,14 +57,16 @@ private:
 }  // namespace weir_test
 
 TYPE_TO_STRING_AS("current_thread", weir_test::rt_current_thread);
+TYPE_TO_STRING_AS("multi_thread", weir_test::rt_multi_thread<>);
 TYPE_TO_STRING_AS("multi_thread 1", weir_test::rt_multi_thread<1>);
 TYPE_TO_STRING_AS("multi_thread 2", weir_test::rt_multi_thread<2>);
 TYPE_TO_STRING_AS("multi_thread 4", weir_test::rt_multi_thread<4>);
 
 // Every runtime there is: for tests whose outcome does not depend on who runs when.
-#define WEIR_RUNTIMES                                              \
-    weir_test::rt_current_thread, weir_test::rt_multi_thread<1>,   \
-        weir_test::rt_multi_thread<2>, weir_test::rt_multi_thread<4>
+#define WEIR_RUNTIMES weir_test::rt_current_thread, weir_test::rt_multi_thread<>
+
+// Those that may run several tasks at once.
+#define WEIR_PARALLEL_RUNTIMES weir_test::rt_multi_thread<>
 
 // The runtimes that run one task at a time, in the order in which they became ready.
 #define WEIR_ORDERED_RUNTIMES weir_test::rt_current_thread

@@ -3,7 +3,7 @@
 //
 // A scenario is made afresh for each run and has:
 //     weir::task<> victim();      the task that is cancelled
-//     weir::task<> beside();      what runs at the same time, and ends whatever becomes of the victim
+//     weir::task<> beside();      runs at the same time, and ends whatever becomes of the victim
 //     weir::task<> after();       when the victim has ended; lets what is left of `beside` end
 //     void check();               what must hold when all has ended
 // In a simulation the points are all suspensions, before and behind the wake; on the other runtimes

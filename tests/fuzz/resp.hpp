@@ -21,7 +21,7 @@ namespace weir_fuzz {
 // What a stream of bytes was taken for: one line for each request or reply, and for an error.
 using reading = std::vector<std::string>;
 
-inline std::string quoted(std::string_view text) {
+inline std::string bracketed(std::string_view text) {
     return '<' + std::string(text) + '>';
 }
 
@@ -75,7 +75,7 @@ private:
                 return malformed("invalid bulk length");
             at = *end + 2;
             if (data_.size() - at < static_cast<std::size_t>(*size) + 2) return false;
-            request += quoted(data_.substr(at, static_cast<std::size_t>(*size)));
+            request += bracketed(data_.substr(at, static_cast<std::size_t>(*size)));
             at += static_cast<std::size_t>(*size) + 2;
         }
         seen.push_back(request);
@@ -97,7 +97,10 @@ private:
         return true;
     }
 
-    static bool blank(char c) { return std::string_view(" \t\n\v\f\r").find(c) != std::string_view::npos; }
+    static bool blank(char c) {
+        return std::string_view(" \t\n\v\f\r").find(c) != std::string_view::npos;
+    }
+    static bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
 
     // One character at a time, with a state for what is open.
     static std::optional<std::string> words(const std::string& text) {
@@ -105,7 +108,7 @@ private:
         char open = 0;
         bool in_word = false;
         const auto end_word = [&] {
-            request += quoted(word);
+            request += bracketed(word);
             word.clear();
             in_word = false;
         };
@@ -132,8 +135,7 @@ private:
             } else if (open == '\'') {
                 word += rest[1] == '\'' ? '\'' : '\\';
                 i += rest[1] == '\'' ? 1 : 0;
-            } else if (rest.size() > 3 && rest[1] == 'x' && ::isxdigit(static_cast<unsigned char>(rest[2])) &&
-                       ::isxdigit(static_cast<unsigned char>(rest[3]))) {
+            } else if (rest.size() > 3 && rest[1] == 'x' && is_hex(rest[2]) && is_hex(rest[3])) {
                 word += static_cast<char>(std::stoi(std::string(rest.substr(2, 2)), nullptr, 16));
                 i += 3;
             } else {
@@ -154,12 +156,12 @@ private:
 
 inline std::string shown(redis::request_parser& parser) {
     std::string line;
-    for (std::size_t i = 0; i < parser.args().size(); ++i) line += quoted(parser.args()[i]);
+    for (std::size_t i = 0; i < parser.args().size(); ++i) line += bracketed(parser.args()[i]);
     return line;
 }
 inline std::string shown(const redis::reply& r) {
     if (r.kind() != redis::reply::type::array)
-        return std::to_string(static_cast<int>(r.kind())) + quoted(r.view()) +
+        return std::to_string(static_cast<int>(r.kind())) + bracketed(r.view()) +
                std::to_string(r.integer());
     std::string line = "[";
     for (const redis::reply& element : r.elements()) line += shown(element);
@@ -176,8 +178,9 @@ reading read_in_pieces(std::string_view data, std::uint64_t sizes) {
     std::size_t parsed = 0;
     while (!data.empty() || !buffer.empty()) {
         sizes = sizes * 6364136223846793005u + 1442695040888963407u;
+        const bool all = sizes == 1442695040888963407u;
         const std::size_t piece =
-            sizes == 1442695040888963407u ? data.size() : std::min<std::size_t>(1 + sizes % 7, data.size());
+            all ? data.size() : std::min<std::size_t>(1 + sizes % 7, data.size());
         buffer += data.substr(0, piece);
         data.remove_prefix(piece);
         for (bool more = !buffer.empty(); more;) {

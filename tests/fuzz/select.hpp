@@ -94,7 +94,8 @@ private:
                 if (r.index() == 0) take(std::get<0>(r), b_open);
                 if (r.index() == 1) take(std::get<1>(r), a_open);
             } else if (form % 4 == 2) {
-                auto inner = weir::select(weir::when(a_open, a.recv()), weir::when(b_open, b.recv()));
+                auto inner =
+                    weir::select(weir::when(a_open, a.recv()), weir::when(b_open, b.recv()));
                 auto r = co_await weir::timeout(std::chrono::microseconds(form), std::move(inner));
                 if (!r) continue;
                 if (r->index() == 0) take(std::get<0>(*r), a_open);

@@ -27,14 +27,15 @@ public:
                 case 2: advance(in); break;
                 case 3: expire(in.byte() % 2 == 0); break;
             }
-            const auto first = model_.empty() ? std::nullopt
-                                              : std::optional(model_.begin()->first.first);
+            const auto earliest = wheel_.earliest_deadline(), next = wheel_.next_expiry();
             require(wheel_.empty() == model_.empty(), "the wheel is empty, or should be");
-            require(wheel_.earliest_deadline() == first, "the earliest deadline is another one");
-            const auto next = wheel_.next_expiry();
-            require(next.has_value() == first.has_value(), "a wake-up is missing, or of no use");
-            if (next && *first < weir_limit - far_grain)
-                require(*next <= std::max(*first + far_grain, now_), "the wake-up comes too late");
+            require(earliest.has_value() != model_.empty(), "a deadline is missing, or of nothing");
+            require(next.has_value() != model_.empty(), "a wake-up is missing, or of no use");
+            if (model_.empty()) continue;
+            const std::int64_t first = model_.begin()->first.first;
+            require(*earliest == first, "the earliest deadline is another one");
+            if (first < weir_limit - far_grain)
+                require(*next <= std::max(first + far_grain, now_), "the wake-up comes too late");
         }
         now_ = weir_limit;
         expire(true);
@@ -81,7 +82,7 @@ private:
             timer& t = static_cast<timer&>(*e);
             require(!t.linked(), "a popped timer is in the wheel");
             require(t.deadline <= now_, "a timer fires early");
-            require(model_.erase(key{t.deadline, t.sequence}) == 1, "a timer fires that was not set");
+            require(model_.erase(key{t.deadline, t.sequence}) == 1, "a timer fires unset");
             if (t.was_due) continue;
             require(t.deadline >= last, "timers fire out of order");
             last = t.deadline;

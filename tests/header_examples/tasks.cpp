@@ -13,6 +13,7 @@
 #include <weir/abort_on_drop.hpp>
 #include <weir/block_in_place.hpp>
 #include <weir/expected.hpp>
+#include <weir/interval.hpp>
 #include <weir/join.hpp>
 #include <weir/join_map.hpp>
 #include <weir/join_set.hpp>
@@ -92,6 +93,16 @@ weir::task<> time(weir::mpsc::receiver<int> rx) {
     weir::sleep idle(30s);
     co_await weir::select(rx.recv(), idle);    // an lvalue branch keeps its deadline
     idle.reset(weir::clock::now() + 30s);
+}
+
+void report();
+
+weir::task<> interval() {
+    weir::interval every(1s);
+    for (;;) {
+        co_await every.tick();
+        report();                             // once a second, however long it takes
+    }
 }
 
 weir::task<> join_set() {

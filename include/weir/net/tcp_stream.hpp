@@ -189,7 +189,8 @@ public:
     /// `receive` lets a pending and every later read end. It is no error where the connection has
     /// ended already.
     expected<void, std::error_code> shutdown(shutdown_mode mode = shutdown_mode::send) {
-        if (detail::socket_calls::shutdown(source(), static_cast<int>(mode)) == 0 || errno == ENOTCONN) return {};
+        const int result = detail::socket_calls::shutdown(source(), static_cast<int>(mode));
+        if (result == 0 || errno == ENOTCONN) return {};
         return detail::last_error();
     }
 
@@ -229,7 +230,8 @@ public:
     /// Makes closing reset the connection instead of delivering what was written.
     expected<void, std::error_code> reset_on_close() noexcept {
         const linger now{1, 0};
-        if (detail::socket_calls::setsockopt(source(), SOL_SOCKET, SO_LINGER, &now, sizeof now) != 0)
+        if (detail::socket_calls::setsockopt(source(), SOL_SOCKET, SO_LINGER, &now,
+                                             sizeof now) != 0)
             return detail::last_error();
         return {};
     }

@@ -125,7 +125,8 @@ std::uint64_t cancel_everywhere(F&& f, const simulation_options& options = {}) {
         };
         std::string where = "cancelled before its first turn";
         if (point != 0)
-            where = (point % 2 != 0 ? "cancelled at suspension " : "cancelled when woken from suspension ") +
+            where = (point % 2 != 0 ? "cancelled at suspension "
+                                    : "cancelled when woken from suspension ") +
                     std::to_string((point - 1) / 2);
         detail::run_named(point, where, run);
         if (!reached) return point;

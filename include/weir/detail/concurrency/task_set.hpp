@@ -64,11 +64,10 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Makes `t` a member; takes a reference of its own.
+    /// Makes `t` a member; takes the caller's reference over.
     void add(member_ptr fresh, task_header& t) noexcept {
         member& m = *fresh.release();
         m.task_ = &t;
-        t.add_reference();
         m.older_ = newest_;
         (newest_ ? newest_->newer_ : oldest_) = &m;
         newest_ = &m;
@@ -106,7 +105,10 @@ public:
             size_ = ended_count_ = 0;
             serve(wakes);
         }
-        while (m != nullptr) member_ptr const last(std::exchange(m, m->newer_));
+        while (m != nullptr) {
+            member_ptr const last(std::exchange(m, m->newer_));
+            std::exchange(last->task_, nullptr)->detach();
+        }
     }
 
     class next_awaiter;

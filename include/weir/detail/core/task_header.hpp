@@ -91,15 +91,26 @@ public:
 
     void add_reference() noexcept { references.fetch_add(1, sync::memory_order_relaxed); }
     void release() noexcept {
-        if (references.load(sync::memory_order_acquire) == 1 ||  // from the others' release
-            references.fetch_sub(1, sync::memory_order_acq_rel) == 1) {
-            type->destroy_result(*this);
-            frame_pool::deallocate(this, prefix() + frame_size);
+        if ((references.load(sync::memory_order_acquire) & ~detached) == 1 ||  // from the others' release
+            (references.fetch_sub(1, sync::memory_order_acq_rel) & ~detached) == 1)
+            destroy();
+    }
+    /// The same for who could have asked for the result, and has not: if it is an exception, the
+    /// last reference reports it.
+    void detach() noexcept {
+        if ((references.load(sync::memory_order_acquire) & ~detached) == 1) {  // from the others' release
+            references.store(detached | 1, sync::memory_order_relaxed);
+            return destroy();
         }
+        if ((references.fetch_add(detached - 1, sync::memory_order_acq_rel) & ~detached) == 1)
+            destroy();
+    }
+    [[nodiscard]] bool is_detached() const noexcept {
+        return (references.load(sync::memory_order_relaxed) & detached) != 0;
     }
     /// Whether a join or abort handle exists besides the runtime.
     [[nodiscard]] bool is_referenced() const noexcept {
-        return references.load(sync::memory_order_acquire) > 1;  // from the handle's release
+        return (references.load(sync::memory_order_acquire) & ~detached) > 1;  // from the handle's release
     }
 
     // -- the owner's turn ------------------------------------------------------------------------
@@ -169,6 +180,12 @@ public:
     using task_record::named;
 
 private:
+    static constexpr std::uint32_t detached = std::uint32_t{1} << 31;  // of `references`
+
+    void destroy() noexcept {
+        type->destroy_result(*this);
+        frame_pool::deallocate(this, prefix() + frame_size);
+    }
     static constexpr std::size_t prefix() noexcept {
         constexpr std::size_t unit = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
         return (sizeof(task_header) + unit - 1) / unit * unit;

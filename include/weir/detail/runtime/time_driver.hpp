@@ -135,10 +135,6 @@ public:
         scoped_lock guard(lock_);
         ++holds_;
     }
-    [[nodiscard]] bool is_held() const noexcept {
-        scoped_lock guard(lock_);
-        return holds_ != 0;
-    }
     /// True: the stopped clock may jump again.
     bool release() noexcept {
         scoped_lock guard(lock_);

@@ -78,8 +78,14 @@ void finish_task(task_header& t, bool keep_result) noexcept {
 
 template <class T>
 void destroy_task_result(task_header& t) noexcept {
-    if (t.result() == task_header::outcome::value || t.result() == task_header::outcome::exception)
-        std::destroy_at(&result_of<T>(t));
+    using outcome = task_header::outcome;
+    if (t.result() != outcome::value && t.result() != outcome::exception) return;
+    result_slot<T>& result = result_of<T>(t);
+    // One that was still there for a handle that went without asking.
+    if (t.result() == outcome::exception && t.is_detached() && result.stored_exception())
+        if (runtime_core* const here = runtime_core::current())
+            here->report_unhandled(t, result.stored_exception());
+    std::destroy_at(&result);
 }
 
 template <class T>

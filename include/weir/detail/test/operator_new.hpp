@@ -13,9 +13,9 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 inline void* gated_malloc(std::size_t size, std::size_t alignment) noexcept {
     if (!allocation_gate::admits()) return nullptr;
     const std::size_t wanted = size == 0 ? 1 : size;
-    void* const p = alignment <= alignof(std::max_align_t)
-                        ? std::malloc(wanted)
-                        : std::aligned_alloc(alignment, (wanted + alignment - 1) / alignment * alignment);
+    const std::size_t rounded = (wanted + alignment - 1) / alignment * alignment;
+    void* const p = alignment <= alignof(std::max_align_t) ? std::malloc(wanted)
+                                                           : std::aligned_alloc(alignment, rounded);
     if (p != nullptr) allocation_gate::count_block(1);
     return p;
 }

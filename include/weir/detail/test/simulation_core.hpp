@@ -45,12 +45,12 @@ public:
         turn_holder const mine(*this, root);
         driving here(*this);
         while (!root.is_done() && !is_stopping()) {
-            if (step() || wait_for_blocking()) continue;
+            if (step()) continue;
             if (options_.auto_advance && move_clock(forever)) continue;
             give_up<test::deadlock_error>(
                 options_.auto_advance
                     ? "deadlock: every task waits, and nothing is left that could wake one"
-                    : "deadlock: every task waits, and the clock stands still (auto_advance is off)");
+                    : "deadlock: every task waits, and the clock stands (auto_advance is off)");
         }
         if (!root.is_done()) destroy_tasks();
     }
@@ -64,7 +64,7 @@ public:
     void run_until_idle() {
         check_outside();
         driving here(*this);
-        while (!is_stopping() && (step() || wait_for_blocking())) {
+        while (!is_stopping() && step()) {
         }
         rethrow_fatal();
     }
@@ -72,7 +72,7 @@ public:
     void run_until(std::int64_t until) {
         check_outside();
         driving here(*this);
-        while (!is_stopping() && (step() || wait_for_blocking() || move_clock(until))) {
+        while (!is_stopping() && (step() || move_clock(until))) {
         }
         time().advance_to(until);
         while (!is_stopping() && step()) {
@@ -206,14 +206,6 @@ private:
         while (budget < owner::budget_per_turn && !network_->happens(options_.yield_probability))
             ++budget;
         return budget;
-    }
-
-    /// With nothing to run: a function that was given to spawn_blocking takes real time. False: none
-    /// is under way.
-    bool wait_for_blocking() {
-        if (!time().is_held()) return false;
-        wait_for_events();
-        return true;
     }
 
     /// With nothing to run: on to the next thing that is due. False: there is none up to `until`.
