@@ -66,7 +66,7 @@ public:
 
     /// The oldest entry, or null.
     [[nodiscard]] owner* pop() noexcept {
-        std::uint64_t head = head_.load(sync::memory_order_acquire);  // from steal
+        std::uint64_t head = head_.load(sync::memory_order_acquire);  // from another steal
         const std::uint32_t tail = tail_.load(sync::memory_order_relaxed);
         for (;;) {
             const std::uint32_t real = real_of(head);
