@@ -40,7 +40,10 @@ private:
         }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
-            who->resume_next_turn(*this);
+            if (lenient_)
+                yield_granted();
+            else
+                who->resume_next_turn(*this);
             return true;
         }
         void await_resume() const noexcept {}
