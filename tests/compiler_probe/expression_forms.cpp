@@ -45,6 +45,21 @@ task<int> switch_on_await() {
     }
     co_return 0;
 }
+// Functions without a variable of their own: one makes g++ 12 get them right.
+task<int> if_without_variables() {
+    if (co_await take(tracked{})) co_return 1;
+    co_return 0;
+}
+int rounds_done = 0;
+task<int> next_round() {
+    co_await suspend{};
+    co_return ++rounds_done < 3;
+}
+task<int> while_without_variables() {
+    while (co_await next_round()) {
+    }
+    co_return 1;
+}
 bool yes() { return tracked::live >= 0; }  // what the compiler does not fold
 
 const form forms[] = {
@@ -153,6 +168,8 @@ const form forms[] = {
     {rule::avoided, "co_await (c ? f() : g())",
      []() -> task<int> { co_return co_await (yes() ? take(tracked{}) : take(tracked{})); }},
     {rule::avoided, "switch (co_await f())", switch_on_await},
+    {rule::avoided, "if (co_await f()) in a coroutine without variables", if_without_variables},
+    {rule::avoided, "while (co_await f()) in a coroutine without variables", while_without_variables},
 };
 
 }  // namespace
