@@ -62,6 +62,18 @@ TEST_SUITE("redis_server") {
         });
     }
 
+    TEST_CASE("INFO shows what the runtime has done") {
+        run([](running_server& server) -> weir::task<void> {
+            auto stream = co_await connect(server.port());
+            const auto sent = co_await stream.write_all("INFO runtime\r\n");
+            CHECK(sent.has_value());
+            CHECK(stream.shutdown().has_value());
+            const auto reply = co_await read_to_end(stream);
+            CHECK(reply.find("# Runtime\r\nruntime_workers:1\r\nruntime_alive_tasks:") !=
+                  std::string::npos);
+        });
+    }
+
     TEST_CASE("a connection above the limit waits until another one has ended") {
         redis::server_options options;
         options.max_connections = 2;

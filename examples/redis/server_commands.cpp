@@ -7,6 +7,8 @@
 #include <fstream>
 #include <vector>
 
+#include <weir/runtime.hpp>
+
 #include "call.hpp"
 #include "glob.hpp"
 
@@ -96,6 +98,29 @@ void append_stats(const call& c, std::string& out) {
     });
 }
 
+// What the runtime that serves has done: how busy its threads are, and whether work moves around.
+void append_runtime(const call&, std::string& out) {
+    const auto runtime = weir::runtime_handle::try_current();
+    if (!runtime) return;  // the commands can be tried without a server
+    const weir::runtime_metrics m = runtime->metrics();
+    std::uint64_t turns = 0;
+    std::uint64_t steals = 0;
+    std::uint64_t parks = 0;
+    for (const weir::worker_metrics& w : m.workers) {
+        turns += w.polls;
+        steals += w.steals;
+        parks += w.park_count;
+    }
+    append_field(out, "runtime_workers", m.workers.size());
+    append_field(out, "runtime_alive_tasks", m.alive_tasks);
+    append_field(out, "runtime_spawned_tasks", m.spawned_tasks);
+    append_field(out, "runtime_turns", turns);
+    append_field(out, "runtime_steals", steals);
+    append_field(out, "runtime_parks", parks);
+    append_field(out, "runtime_forced_yields", m.budget_forced_yields);
+    append_field(out, "runtime_queue_depth", m.global_queue_depth);
+}
+
 void append_keyspace(const call& c, std::string& out) {
     std::size_t keys = 0;
     std::size_t expiring = 0;
@@ -119,6 +144,7 @@ constexpr std::array sections{
     info_section{"CLIENTS", "# Clients", append_clients},
     info_section{"MEMORY", "# Memory", append_memory},
     info_section{"STATS", "# Stats", append_stats},
+    info_section{"RUNTIME", "# Runtime", append_runtime},
     info_section{"KEYSPACE", "# Keyspace", append_keyspace},
 };
 
