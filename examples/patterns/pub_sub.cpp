@@ -16,7 +16,7 @@ namespace {
 using receiver = weir::broadcast::receiver<std::string>;
 
 struct heard {
-    int messages = 0;
+    std::uint64_t messages = 0;
     std::uint64_t missed = 0;
 };
 
