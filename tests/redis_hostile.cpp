@@ -276,6 +276,7 @@ TEST_SUITE("redis_slow_listeners") {
     TEST_CASE("or it misses messages and goes on, where the server says so") {
         redis::server_options options;
         options.slow = redis::slow_listener::skip;
+        options.patience = 60s;  // all that is published may take longer than the server's own
         run(
             [](running_server& server) -> weir::task<void> {
                 auto deaf = co_await connect(server.port());
