@@ -48,7 +48,7 @@ bool names_cases(int argc, char** argv) {
 int main(int argc, char** argv) {
     bool failed = false;
     unsigned selected = 0;
-    for (const std::size_t workers : {1, 2, 4}) {
+    for (const std::size_t workers : {1u, 2u, 4u}) {
         weir_test::workers = workers;
         doctest::Context context(argc, argv);
         if (workers != 1 && !names_cases(argc, argv))
