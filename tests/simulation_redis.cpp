@@ -170,7 +170,7 @@ TEST_SUITE("simulated redis") {
     }
 
     TEST_CASE("the runtime can be destroyed at each step") {
-        for (const std::uint64_t seed : {1, 2}) {
+        for (const std::uint64_t seed : {1u, 2u}) {
             for (std::uint64_t steps = 0;; ++steps) {
                 simulation_options options;
                 options.seed = seed;
