@@ -53,9 +53,9 @@ TEST_SUITE("block_in_place") {
 
     TEST_CASE_TEMPLATE("other tasks go on while every worker's thread is blocked", R,
                        WEIR_PARALLEL_RUNTIMES) {
-        R rt;
         gate open(0);
         std::atomic<int> inside{0}, ran{0};
+        R rt;
         std::vector<weir::join_handle<void>> all;
         for (int i = 0; i < 4; ++i)
             all.push_back(rt.spawn([](gate* g, std::atomic<int>* in) -> weir::task<> {
@@ -275,8 +275,8 @@ TEST_SUITE("block_in_place") {
 
     TEST_CASE_TEMPLATE("a task that blocks again and again, among others that do not", R,
                        WEIR_PARALLEL_RUNTIMES) {
-        R rt;
         std::atomic<int> done{0};
+        R rt;
         rt.block_on([](std::atomic<int>& n) -> weir::task<> {
             std::vector<weir::join_handle<void>> all;
             for (int i = 0; i < 8; ++i)

@@ -82,8 +82,8 @@ TEST_SUITE("metrics") {
     }
 
     TEST_CASE("while the workers are blocked, tasks from outside wait in the global queue") {
-        rt_multi_thread<2> rt;
         gate inside(0), open(0);
+        rt_multi_thread<2> rt;
         for (int i = 0; i < 2; ++i) rt.spawn(blocks(inside, open)).detach();
         CHECK(pass(inside));
         CHECK(pass(inside));
@@ -152,8 +152,8 @@ TEST_SUITE("metrics") {
     }
 
     TEST_CASE("what an idle worker takes from a busy one counts as stolen") {
-        rt_multi_thread<2> rt;
         gate open(0);
+        rt_multi_thread<2> rt;
         rt.block_on([](gate& g) -> weir::task<> {
             // This turn blocks: the other worker alone can run the tasks.
             for (int i = 0; i < 10; ++i)
@@ -171,8 +171,8 @@ TEST_SUITE("metrics") {
     }
 
     TEST_CASE_TEMPLATE("counts only grow, also while they are read elsewhere", R, WEIR_RUNTIMES) {
-        R rt;
         std::atomic<bool> stop{false};
+        R rt;
         std::thread reader([&] {
             auto last = rt.metrics();
             while (!stop) {

@@ -144,8 +144,8 @@ TEST_SUITE("long turns") {
 
     TEST_CASE_TEMPLATE("a long turn does not keep tasks that were queued elsewhere", R,
                        weir_test::rt_multi_thread<2>, weir_test::rt_multi_thread<4>) {
-        R rt;
         gate inside(0), open(0);
+        R rt;
         auto stuck = rt.spawn([](gate* in, gate* g) -> weir::task<> {
             in->release();
             CHECK(pass(*g));
@@ -185,9 +185,9 @@ TEST_SUITE("fairness") {
     }
 
     TEST_CASE("a task that spawns its successor for ever leaves others their turns") {
-        rt_multi_thread<1> rt;
         std::atomic<bool> stop{false};
         std::atomic<int> generations{0};
+        rt_multi_thread<1> rt;
         rt.block_on([](std::atomic<bool>& s, std::atomic<int>& n) -> weir::task<> {
             weir::spawn(respawns(s, n)).detach();
             for (int i = 0; i < 100; ++i) co_await weir::yield_now();
@@ -200,8 +200,8 @@ TEST_SUITE("fairness") {
     }
 
     TEST_CASE_TEMPLATE("block_on completes among tasks that are always ready", R, WEIR_RUNTIMES) {
-        R rt;
         std::atomic<bool> stop{false};
+        R rt;
         for (int i = 0; i < 8; ++i)
             rt.spawn([](std::atomic<bool>* s) -> weir::task<> {
                 while (!*s) co_await weir::yield_now();
@@ -284,8 +284,8 @@ TEST_SUITE("many tasks") {
 
     TEST_CASE_TEMPLATE("tasks that spawn trees of tasks all end, whoever steals them", R,
                        WEIR_RUNTIMES) {
-        R rt;
         std::atomic<int> leaves{0};
+        R rt;
         struct tree {
             static weir::task<> grow(int depth, std::atomic<int>& n) {
                 if (depth == 0) {

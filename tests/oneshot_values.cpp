@@ -115,13 +115,8 @@ TEST_SUITE("oneshot values") {
             CHECK(tx.send(std::make_unique<int>(6)).has_value());
             auto six = co_await rx;
             CHECK(**six == 6);
-            auto [atx, arx] = oneshot::channel<over_aligned>();
-            auto waits = co_await start(std::move(arx));
-            CHECK(atx.send(over_aligned(7)).has_value());
-            auto seven = co_await waits.handle;
-            // Where it lies here is up to the compiler, which aligns no coroutine frame.
-            CHECK(seven->value == 7);
         }());
+        // Not in a coroutine: compilers align no coroutine frame.
         auto [tx, rx] = oneshot::channel<over_aligned>();
         CHECK(tx.send(over_aligned(8)).has_value());
         CHECK(rx.blocking_recv()->aligned());

@@ -110,9 +110,9 @@ TEST_SUITE("shutdown") {
     }
 
     TEST_CASE_TEMPLATE("a blocking function that ends in time is waited for", R, WEIR_RUNTIMES) {
-        R rt;
         gate inside(0), open(0);
         std::atomic<bool> done{false};
+        R rt;
         auto h = rt.spawn_blocking([&] {
             inside.release();
             CHECK(pass(open));
@@ -206,9 +206,9 @@ TEST_SUITE("shutdown") {
 
     TEST_CASE_TEMPLATE("block_on of another thread ends with task_cancelled", R, WEIR_RUNTIMES) {
         ledger l;
-        R rt;
         gate inside(0);
         std::atomic<bool> cancelled{false};
+        R rt;
         std::thread other([&] {
             try {
                 rt.block_on([](gate& in, counted c) -> weir::task<> {
