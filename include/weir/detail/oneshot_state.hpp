@@ -51,12 +51,11 @@ public:
             return;
         }
         wake_list wakes;
-        announce(w | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | tx_gone);
     }
     [[nodiscard]] bool is_closed() const noexcept {
-        return (word_.load(sync::memory_order_acquire) & (rx_closed | rx_gone)) != 0;  // from unlock
+        return (word_.load(sync::memory_order_acquire) & (rx_closed | rx_gone)) != 0;  // from announce
     }
     [[nodiscard]] bool add_sender_waiter(wait_node& n) noexcept {
         const std::uint32_t w = lock();
@@ -145,7 +144,6 @@ private:
             return false;
         }
         wake_list wakes;
-        announce(w | sent | tx_gone);
         if (rx_waiter_ != nullptr) wakes.wake(*std::exchange(rx_waiter_, nullptr));
         unlock(w | sent | tx_gone);
         return true;
