@@ -14,26 +14,13 @@
 #include <weir/select.hpp>
 
 #include "common/awaiting.hpp"
+#include "common/members.hpp"
 #include "common/probes.hpp"
 #include "common/runtimes.hpp"
 
 using namespace weir_test;
 
 namespace {
-
-weir::task<int> number_after(int turns, int n) {
-    for (int i = 0; i < turns; ++i) co_await weir::yield_now();
-    co_return n;
-}
-
-weir::task<int> number_from(weir::oneshot::receiver<int> rx) {
-    auto n = co_await rx;
-    co_return n.value_or(-1);
-}
-
-weir::task<int> holds_and_waits(counted) {
-    for (;;) co_await weir::yield_now();
-}
 
 weir::task<int> fails() {
     co_await weir::yield_now();

@@ -18,6 +18,7 @@
 #include <weir/time.hpp>
 
 #include "common/awaiting.hpp"
+#include "common/members.hpp"
 #include "common/probes.hpp"
 #include "common/runtimes.hpp"
 
@@ -27,21 +28,6 @@ using namespace std::chrono_literals;
 namespace {
 
 weir::task<int> number(int n) { co_return n; }
-
-weir::task<int> number_after(int turns, int n) {
-    for (int i = 0; i < turns; ++i) co_await weir::yield_now();
-    co_return n;
-}
-
-weir::task<int> number_from(weir::oneshot::receiver<int> rx) {
-    auto n = co_await rx;
-    co_return n.value_or(-1);
-}
-
-// Waits for ever and owns a value that says when it is destroyed.
-weir::task<int> holds_and_waits(counted) {
-    for (;;) co_await weir::yield_now();
-}
 
 weir::task<int> fails(std::string text) {
     co_await weir::yield_now();
