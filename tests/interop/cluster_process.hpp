@@ -56,7 +56,7 @@ public:
         process_ = std::make_unique<child_process>(std::vector<std::string>{
             "redis-server", "--port", std::to_string(port_), "--cluster-port",
             std::to_string(bus_port_), "--bind", "127.0.0.1", "--cluster-enabled", "yes",
-            "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no",
+            "--cluster-node-timeout", "5000", "--cluster-require-full-coverage", "no",
             "--appendonly", "yes", "--save", "", "--dir", folder_.path().string()});
         process_->wait_for("Ready to accept connections", std::chrono::seconds(20));
     }
