@@ -49,8 +49,7 @@ struct task_record {
     small_lock lock;
     sync::atomic<bool> done{false};
     enum class outcome : std::uint8_t { none, value, exception, cancelled } ended_with = outcome::none;
-    bool adopted : 1 = false;  // the runtime's: whether it is, or was, in the list of live tasks
-    bool named : 1 = false;    // the runtime's: whether it keeps a name for the task
+    std::uint8_t notes = 0;  // the runtime's: in one byte that is set together with the others
 
     // Links of the runtime's list of live tasks; its thread or lock only.
     task_header* live_prev = nullptr;
@@ -121,19 +120,20 @@ public:
     /// One turn: starts the root or resumes what was woken. True: the task has ended.
     bool run_turn(std::uint32_t budget = budget_per_turn) {
         begin_turn(budget);
-        if (!abort_requested()) [[likely]] {
-            if (auto const root = take_transfer())
-                drive(root);  // what it wakes meanwhile belongs to the next turn
-            else
-                resume_taken([this] { return root_finished(); });
-        }
-        return root_finished() || abort_requested();
+        if (is_ending()) [[unlikely]]
+            return true;
+        if (has_taken()) [[likely]]
+            resume_taken([this] { return root_finished(); });
+        else if (auto const root = take_transfer())
+            drive(root);
+        return is_ending();
     }
 
     /// Destroys the frame, keeps the result and wakes who joins. True: somebody has claimed the
     /// task in order to schedule it, so that it must be kept until it arrives.
     [[nodiscard]] bool finish(wake_list& wakes) noexcept {
         type->finish(*this, is_referenced());
+        set_ended();
         scoped_lock guard(lock);
         done.store(true, sync::memory_order_release);  // to is_done
         if (joiner != nullptr) wakes.wake(*std::exchange(joiner, nullptr));
@@ -174,13 +174,21 @@ public:
             n.who->retract(n);
     }
 
-    using task_record::adopted;
+    // -- the runtime's notes, under its lock or on its thread --------------------------------------
+
+    /// Whether it is, or was, in the list of live tasks.
+    [[nodiscard]] bool is_adopted() const noexcept { return (notes & adopted) != 0; }
+    void set_adopted() noexcept { notes |= adopted; }
+    /// Whether a name is kept for it.
+    [[nodiscard]] bool is_named() const noexcept { return (notes & named) != 0; }
+    void set_named() noexcept { notes |= named; }
+
     using task_record::live_next;
     using task_record::live_prev;
-    using task_record::named;
 
 private:
     static constexpr std::uint32_t detached = std::uint32_t{1} << 31;  // of `references`
+    static constexpr std::uint8_t adopted = 1, named = 2;              // of `notes`
 
     void destroy() noexcept {
         type->destroy_result(*this);
