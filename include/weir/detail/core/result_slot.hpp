@@ -49,6 +49,10 @@ class result_slot {
     using stored = stored_result_t<T>;
 
 public:
+    /// Whether a value is kept as it is and needs no end.
+    static constexpr bool is_plain = std::is_trivially_copyable_v<stored> &&
+                                     alignof(stored) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
     result_slot() noexcept = default;
     result_slot(result_slot&& other) noexcept(std::is_nothrow_move_constructible_v<stored>) {
         if (other.kind_ == kind::value)
@@ -76,6 +80,11 @@ public:
 
     [[nodiscard]] bool has_value() const noexcept { return kind_ == kind::value; }
     [[nodiscard]] bool has_exception() const noexcept { return kind_ == kind::exception; }
+    [[nodiscard]] stored plain_value() noexcept
+        requires is_plain
+    {
+        return *value();
+    }
     [[nodiscard]] std::exception_ptr& stored_exception() noexcept { return *exception(); }
 
     /// The result, by move; throws the exception.

@@ -14,6 +14,7 @@
 
 #include <weir/detail/core/frame_pool.hpp>
 #include <weir/detail/core/owner.hpp>
+#include <weir/detail/core/single_threaded.hpp>
 #include <weir/detail/core/small_lock.hpp>
 
 namespace weir { WEIR_ABI_BEGIN
@@ -90,8 +91,11 @@ public:
 
     void add_reference() noexcept { references.fetch_add(1, sync::memory_order_relaxed); }
     void release() noexcept {
-        if ((references.load(sync::memory_order_acquire) & ~detached) == 1 ||  // from the others' release
-            (references.fetch_sub(1, sync::memory_order_acq_rel) & ~detached) == 1)
+        const std::uint32_t seen = references.load(sync::memory_order_acquire);  // from the others' release
+        if ((seen & ~detached) == 1) return destroy();
+        if (is_single_threaded())
+            references.store(seen - 1, sync::memory_order_relaxed);
+        else if ((references.fetch_sub(1, sync::memory_order_acq_rel) & ~detached) == 1)
             destroy();
     }
     /// The same for who could have asked for the result, and has not: if it is an exception, the

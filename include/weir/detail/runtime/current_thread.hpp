@@ -36,11 +36,10 @@ public:
 
     WEIR_NOINLINE task_header& make_task(std::coroutine_handle<> root, const task_type& type,
                                          std::source_location site) override {
-        if (is_driven_by_caller()) [[likely]] {
-            ready.reserve(live_count_ + 1);
-            return task_header::construct(root, type, *this, true, next_id(), site);
-        }
-        return task_header::construct(root, type, *this, false, next_shared_id(), site);
+        if (!is_driven_by_caller()) [[unlikely]]
+            return make_task_from_elsewhere(root, type, site);
+        ready.reserve(live_count_ + 1);
+        return task_header::construct(root, type, *this, true, next_id(), site);
     }
 
     WEIR_NOINLINE void start(task_header& t) noexcept override {
@@ -270,7 +269,12 @@ protected:  // a simulation chooses for itself who runs next
         ++live_count_;
     }
 
-    void start_from_elsewhere(task_header& t) noexcept {
+    WEIR_NOINLINE task_header& make_task_from_elsewhere(std::coroutine_handle<> root,
+                                                       const task_type& type,
+                                                       std::source_location site) {
+        return task_header::construct(root, type, *this, false, next_shared_id(), site);
+    }
+    WEIR_NOINLINE void start_from_elsewhere(task_header& t) noexcept {
         {
             scoped_lock guard(injection_lock_);
             if (!closed_) {
@@ -295,10 +299,15 @@ protected:  // a simulation chooses for itself who runs next
         }
         forget_name(t);
         execution_.current = outer;
-        // One reference for each place from which the task will still come up.
+        if (claimed || t.is_queued()) [[unlikely]]
+            become_zombie(t, claimed);
+        else
+            t.release();
+    }
+    /// With one reference for each place from which the task will still come up.
+    WEIR_NOINLINE void become_zombie(task_header& t, bool claimed) noexcept {
         zombies_ += std::size_t{claimed} + std::size_t{t.is_queued()};
         if (claimed && t.is_queued()) t.add_reference();
-        if (!claimed && !t.is_queued()) t.release();
     }
 
     /// Lets go of a zombie that has come up.
@@ -310,7 +319,7 @@ protected:  // a simulation chooses for itself who runs next
     }
 
     /// Ends a task that no thread will ever run.
-    void drop(task_header& t) noexcept {
+    WEIR_NOINLINE void drop(task_header& t) noexcept {
         wake_list wakes;
         static_cast<void>(t.finish(wakes));
         wakes.flush();
