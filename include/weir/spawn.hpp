@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <weir/detail/core/misuse.hpp>
+#include <weir/detail/core/value_check.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/task/spawned.hpp>
 #include <weir/expected.hpp>
@@ -232,6 +233,27 @@ struct spawn_options {
 
 namespace detail {
 
+/// The join_handle of a task that was made from what g++ 12 destroys twice when it is a temporary of
+/// the expression that awaits the handle. Nothing tells whether it is, so a name has to come between.
+template <class T>
+class [[nodiscard]] named_handle : public join_handle<T> {
+public:
+    explicit named_handle(join_handle<T>&& h) noexcept : join_handle<T>(std::move(h)) {}
+    [[nodiscard]] auto result() & noexcept { return join_handle<T>::result(); }
+    void result() && = delete;  // g++ 12 would destroy captures twice: name the handle first
+};
+template <class T>
+inline constexpr bool awaited_by_name<named_handle<T>> = true;
+
+/// What spawn returns for a callable and arguments of the types `Stored`.
+template <class... Stored, class T>
+auto handle_of(join_handle<T> h) {
+    if constexpr (((survives_as_callable<Stored> && survives_await_expression<Stored>) && ...))
+        return h;
+    else
+        return named_handle<T>(std::move(h));
+}
+
 struct spawn_access {
     template <class T>
     static join_handle<T> spawn_on(runtime_core& core, task<T> t, std::string_view name,
@@ -252,12 +274,12 @@ struct spawn_access {
                       "spawn for a weir::task");
         auto t = call_stored<returned>(std::move(f));
         if (core.events().simulated() != nullptr) [[unlikely]]  // which has one thread for all
-            return spawn_on(core, std::move(t), name, site);
+            return handle_of<F>(spawn_on(core, std::move(t), name, site));
         task_header& header = make_spawned(t, core.blocking(), site);
         join_handle<returned> handle(header);
         if (!name.empty()) core.set_name(header, name);
         core.blocking().start(header);
-        return handle;
+        return handle_of<F>(std::move(handle));
     }
 
     template <class T>
@@ -320,17 +342,19 @@ join_handle<T> spawn(const spawn_options& options, task<T> t) {
 ///     auto h = weir::spawn([big](std::size_t n) -> weir::task<int> { co_return big.at(n); }, 7);
 template <detail::spawnable_callable F>
 auto spawn(F f, std::source_location site = std::source_location::current()) {
-    return spawn(detail::spawn_access::make_task(std::move(f)), site);
+    return detail::handle_of<F>(spawn(detail::spawn_access::make_task(std::move(f)), site));
 }
 template <detail::spawnable_callable F, class A, class... Args>
     requires(!std::is_same_v<A, std::source_location>)
 auto spawn(F f, A first, Args... rest) {
-    return spawn(detail::spawn_access::make_task(std::move(f), std::move(first), std::move(rest)...),
-                 std::source_location{});
+    return detail::handle_of<F, A, Args...>(
+        spawn(detail::spawn_access::make_task(std::move(f), std::move(first), std::move(rest)...),
+              std::source_location{}));
 }
 template <detail::spawnable_callable F, class... Args>
 auto spawn(const spawn_options& options, F f, Args... args) {
-    return spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...));
+    return detail::handle_of<F, Args...>(
+        spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...)));
 }
 
 /// Calls `f` on a thread that may block: for file access, long computations, libraries that wait by

@@ -51,7 +51,10 @@ public:
     void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
 
     /// Whether there is a coroutine to await: false once awaited, spawned or moved from.
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(coroutine_); }
+    [[nodiscard]] explicit operator bool() const& noexcept {
+        return static_cast<bool>(coroutine_);
+    }
+    explicit operator bool() const&& = delete;  // co_await it: only what it yields can be tested
 
 private:
     friend promise_type;

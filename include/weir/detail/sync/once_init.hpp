@@ -67,12 +67,6 @@ public:
     }
 };
 
-/// A lambda that captures is the class that can neither be assigned nor be made from nothing.
-template <class F>
-inline constexpr bool survives_as_callable =
-    !WEIR_AGGREGATE_TEMPORARIES_BREAK || std::is_lvalue_reference_v<F> ||
-    std::is_trivially_destructible_v<F> || std::is_move_assignable_v<F>;
-
 template <class F>
 constexpr void check_initializer() {
     static_assert(std::is_invocable_v<F>, "the initializer is called without arguments");
