@@ -17,6 +17,9 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<join_header, Args...> = true;
+
 template <class T>
 inline constexpr bool is_expected = false;
 template <class T, class E>

@@ -27,6 +27,9 @@ inline constexpr otherwise_t otherwise{};
 
 namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<select_header, Args...> = true;
+
 template <class A>
 struct conditional_branch {
     bool condition;

@@ -22,6 +22,9 @@
 namespace weir { WEIR_ABI_BEGIN
 
 namespace detail {
+template <class... Args>
+inline constexpr bool is_included<spawn_header, Args...> = true;
+
 struct spawn_access;
 }
 
@@ -326,12 +329,13 @@ concept spawnable_callable = !awaitable<F> && !std::is_same_v<F, spawn_options>;
 /// Errors    Throws no_runtime_error outside of a runtime.
 /// Lifetime  The task owns its arguments. The end of the runtime destroys it where it waits.
 template <class T>
-join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+join_handle<T> spawn(WEIR_LIFETIMEBOUND task<T> t,
+                     std::source_location site = std::source_location::current()) {
     return detail::spawn_access::spawn_on(detail::runtime_core::current_or_throw(), std::move(t),
                                           {}, site);
 }
 template <class T>
-join_handle<T> spawn(const spawn_options& options, task<T> t) {
+join_handle<T> spawn(const spawn_options& options, WEIR_LIFETIMEBOUND task<T> t) {
     return detail::spawn_access::spawn_on(detail::runtime_core::current_or_throw(), std::move(t),
                                           options.name, options.site);
 }

@@ -32,10 +32,11 @@ struct task_access;
 /// Errors         An exception that leaves the body travels through `co_await`. Awaiting twice, or
 ///                what has been moved from, throws already_consumed_error.
 /// Lifetime       By-value parameters live in the coroutine; references, and captures of a lambda
-///                coroutine, must outlive it: pass arguments instead of capturing.
+///                coroutine, must outlive it: pass arguments instead of capturing. clang 18 and
+///                later warn where they do not, if WEIR_CHECK_LIFETIMES is defined.
 template <class T = void>
-class [[nodiscard("a weir::task does nothing until it is awaited or spawned")]] task
-    : public detail::awaitable_base {
+class WEIR_COROUTINE_TYPE [[nodiscard("a weir::task does nothing until it is awaited or spawned")]]
+task : public detail::awaitable_base {
 public:
     using promise_type = detail::task_promise<T>;
     using value_type = T;

@@ -18,6 +18,9 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<yield_header, Args...> = true;
+
 class yield_operation : public awaitable_base {
 public:
     explicit yield_operation(bool only_without_budget) noexcept : lenient_(only_without_budget) {}

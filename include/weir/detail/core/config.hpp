@@ -44,6 +44,19 @@
 #define WEIR_AWAIT_SUSPEND
 #endif
 
+// With WEIR_CHECK_LIFETIMES, clang 18 and later warn where a coroutine's reference parameter, or a
+// capture, is gone when the task runs. A function that returns a task and is no coroutine has to say
+// so then: WEIR_COROUTINE_WRAPPER.
+#if defined(WEIR_CHECK_LIFETIMES) && WEIR_CLANG >= 18
+#define WEIR_COROUTINE_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
+#define WEIR_COROUTINE_WRAPPER [[clang::coro_wrapper]]
+#define WEIR_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define WEIR_COROUTINE_TYPE
+#define WEIR_COROUTINE_WRAPPER
+#define WEIR_LIFETIMEBOUND
+#endif
+
 // g++ 12 bit-copies an aggregate temporary of a full-expression with co_await into the frame and
 // destroys it twice. The compiler probe (tests/compiler_probe) checks this line on each compiler.
 #if WEIR_GCC && WEIR_GCC < 13
