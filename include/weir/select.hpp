@@ -255,6 +255,7 @@ inline constexpr bool ends_with_otherwise =
 
 }  // namespace detail
 
+/// As select without `otherwise`; yields std::monostate in its place where every branch is disabled.
 template <class... As>
     requires(sizeof...(As) > 1 && detail::ends_with_otherwise<As...>)
 [[nodiscard("co_await it")]] auto select(As&&... branches) {

@@ -3,7 +3,6 @@
 
 #include <concepts>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -26,7 +25,7 @@ template <class... Args>
 inline constexpr bool is_included<spawn_header, Args...> = true;
 
 struct spawn_access;
-}
+}  // namespace detail
 
 /// Thrown by `co_await handle` when the task was aborted, or its runtime ended before it did.
 class task_cancelled : public std::exception {
@@ -301,13 +300,13 @@ struct spawn_access {
     }
 
     template <class F, class... Args>
-    static auto make_task(F f, Args... args) {
+    WEIR_COROUTINE_WRAPPER static auto make_task(F f, Args... args) {
         using returned = std::invoke_result_t<F&, Args...>;
         static_assert(awaitable<returned>,
                       "spawn runs what can be awaited: pass a weir::task, or a callable that returns "
                       "one when it is called with these arguments");
         if constexpr (std::is_empty_v<F> && sizeof...(Args) == 0 && is_task<returned>)
-            return std::invoke(f);
+            return f();
         else
             return invoke_stored<await_result_t<returned>, F, Args...>(std::move(f),
                                                                        std::move(args)...);

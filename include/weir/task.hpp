@@ -16,7 +16,7 @@ namespace weir { WEIR_ABI_BEGIN
 
 namespace detail {
 struct task_access;
-}
+}  // namespace detail
 
 /// A coroutine that yields a `T`, which may be a value, a reference, void or move-only.
 ///
