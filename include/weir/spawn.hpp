@@ -343,6 +343,9 @@ join_handle<T> spawn(const spawn_options& options, WEIR_LIFETIMEBOUND task<T> t)
 /// coroutine live as long as the task.
 ///
 ///     auto h = weir::spawn([big](std::size_t n) -> weir::task<int> { co_return big.at(n); }, 7);
+///
+/// On g++ 12 such a handle is awaited by its name only: the captures of a lambda that stands in the
+/// co_await expression itself would be destroyed twice.
 template <detail::spawnable_callable F>
 auto spawn(F f, std::source_location site = std::source_location::current()) {
     return detail::handle_of<F>(spawn(detail::spawn_access::make_task(std::move(f)), site));
