@@ -46,6 +46,9 @@ struct clock {
 
 namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<time_header, Args...> = true;
+
 /// A deadline from a duration of any kind; far ones saturate instead of overflowing.
 template <class Rep, class Period>
 std::int64_t deadline_after(std::int64_t now, std::chrono::duration<Rep, Period> d) noexcept {

@@ -18,6 +18,9 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<yield_header, Args...> = true;
+
 class yield_operation : public awaitable_base {
     friend struct awaiter_access;
     static constexpr cancel_safety safety = cancel_safety::safe;

@@ -126,7 +126,10 @@ task_header& make_spawned(task<T>& t, Home& home, std::source_location site) {
 /// Keeps a callable and its arguments alive as long as the coroutine that it returns.
 template <class R, class F, class... Args>
 task<R> invoke_stored(F f, Args... args) {
-    co_return co_await std::invoke(f, std::move(args)...);
+    if constexpr (std::is_member_pointer_v<F>)
+        co_return co_await std::invoke(f, std::move(args)...);
+    else  // called here, where WEIR_CHECK_LIFETIMES sees it
+        co_return co_await f(std::move(args)...);
 }
 
 /// The task around a function that blocks.
