@@ -166,13 +166,17 @@ weir::task<> lock_often(weir::mutex<u64>& total, u64 count) {
     }
 }
 
+// Begins when all of them wait; ends with the last task.
 weir::task<sample> by_mutex_waiters(u64 x, u64 count) {
-    const u64 each = std::max<u64>(count / x, 1);
+    const u64 each = std::max<u64>(count / x, 4);
     weir::mutex<u64> total(u64{0});
     std::vector<weir::join_handle<void>> running;
     running.reserve(x);
-    const growth_watch watch;
+    auto first = co_await total.lock();
     for (u64 t = 0; t < x; ++t) running.push_back(weir::spawn(lock_often(total, each)));
+    co_await weir::yield_now();
+    const growth_watch watch;
+    first.unlock();
     for (auto& task : running) co_await task;
     const auto time = watch.elapsed();
     auto guard = co_await total.lock();
