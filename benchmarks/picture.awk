@@ -58,7 +58,7 @@ END {
         to = weir[r] > 1 ? x_of(weir[r]) : x_of(1)
         text(left - 8, y + 13, "end", name[r])
         printf "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" class=\"%s\"/>\n", from, y + 3,
-               to - from, weir[r] >= 1 ? "better" : "worse"
+               to - from, (weir[r] >= 1 ? "better" : "worse")
         if (want[r] > 0)
             printf "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" class=\"goal\"/>\n",
                    x_of(want[r]), x_of(want[r]), y + 1, y + 17
