@@ -241,7 +241,7 @@ TEST_SUITE("timer_wheel") {
 
     TEST_CASE("any number of entries of one slot fire in the order of deadline and insertion") {
         for (const std::int64_t after : {30 * ms, 5 * second}) {
-            for (const std::size_t count : {2, 3, 254, 255, 256, 257, 1000}) {
+            for (const std::size_t count : {2u, 3u, 254u, 255u, 256u, 257u, 1000u}) {
                 timer_wheel wheel;
                 std::vector<timer> timers(count);
                 std::mt19937_64 random(count);
