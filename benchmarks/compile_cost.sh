@@ -2,14 +2,14 @@
 # compile_cost.sh [COMPILER]: what including weir costs at -O2, as a multiple of what <mutex>, <chrono>
 # and <vector> cost, and the size of a hello program.
 #
-# CPU time is the least of three turns, and its bound is wide: other work on the machine changes even
+# CPU time is the least of two turns, and its bound is wide: other work on the machine changes even
 # the multiple. The memory that the compiler allocates grows with its work and never varies, so that
 # its bound is tight. With another compiler than g++ 12, whose standard library costs something else, the
 # times are printed and not checked.
 set -euo pipefail
 root=$(dirname "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)")
 cxx=${1:-${CXX:-g++}}
-turns=3
+turns=2
 # Multiples: CPU time, memory.
 at_most_task="1.8 1.45"
 at_most_all="5.0 3.8"

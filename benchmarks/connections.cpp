@@ -201,9 +201,8 @@ int main(int argc, char** argv) {
                     static_cast<unsigned long long>(count + 100));
         return 77;
     }
-    const bool quiet =
-        run([] { return weir::current_thread_runtime(); }, count, "current_thread") &
-        run([] { return weir::multi_thread_runtime(); }, count, "multi_thread");
+    bool quiet = run([] { return weir::current_thread_runtime(); }, count, "current_thread");
+    quiet &= run([] { return weir::multi_thread_runtime(); }, count, "multi_thread");
     if (!quiet) std::puts("idle connections must not take CPU time");
     return quiet ? 0 : 1;
 }
