@@ -260,6 +260,11 @@ struct spawn_access {
         return handle;
     }
 
+    /// The handle of a task that make_spawned has made.
+    template <class T>
+    static join_handle<T> handle_of(task_header& t) noexcept {
+        return join_handle<T>(t);
+    }
     template <class T>
     static task_header& header_of(const join_handle<T>& h) noexcept {
         return *h.task_;
