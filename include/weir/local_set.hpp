@@ -233,14 +233,13 @@ class in_local_set {
 public:
     explicit in_local_set(local_tasks& s) noexcept : tasks_(&s) {}
 
-    // What is inside lives on the budget of the task around it.
     void enter(owner& inner, owner& outer) noexcept {
-        inner.exchange_budget(outer.exchange_budget(0));
+        on_outer_budget::enter(inner, outer);
         before_ = local_tasks::exchange_current(tasks_);
     }
     void leave(owner& inner, owner& outer) noexcept {
         local_tasks::exchange_current(before_);
-        outer.exchange_budget(inner.exchange_budget(0));
+        on_outer_budget::leave(inner, outer);
     }
     template <class F>
     void destroy(F f) noexcept {

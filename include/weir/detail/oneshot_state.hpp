@@ -177,7 +177,7 @@ private:
     void remove(wait_node*& place, wait_node& n) noexcept {
         const std::uint32_t w = lock();
         if (n.state == wait_node::phase::waiting) {
-            place = nullptr;
+            if (place == &n) place = nullptr;  // else another wait has taken it over
             n.state = wait_node::phase::idle;
         } else if (n.state != wait_node::phase::idle) {
             n.who->retract(n);

@@ -225,6 +225,16 @@ public:
     /// Resumes `n` in the owner's next turn: whoever ends this one looks at `has_taken`.
     void resume_next_turn(wait_node& n) noexcept { take(n); }
     [[nodiscard]] bool has_taken() const noexcept { return !taken_.empty(); }
+    /// Whether the turn that is running will resume the node; and lets it do so next.
+    [[nodiscard]] bool is_due(const wait_node& n) const noexcept {
+        return n.state == wait_node::phase::taken && n.turn != next_turn_;
+    }
+    void resume_first(wait_node& n) noexcept {
+        if (n.state == wait_node::phase::taken) taken_.erase(n);
+        n.state = wait_node::phase::taken;
+        n.turn = !next_turn_;
+        taken_.push_front(n);
+    }
     /// Whether an abort has been asked for, by this turn or from elsewhere.
     [[nodiscard]] bool abort_requested() const noexcept {
         return abort_requested_ ||

@@ -74,6 +74,18 @@ public:
         kind_ = kind::exception;
     }
 
+    /// Destroys a value that nobody wants. What its destructor throws goes nowhere.
+    void discard() noexcept {
+        if constexpr (!std::is_nothrow_destructible_v<stored>) {
+            if (kind_ != kind::value) return;
+            kind_ = kind::empty;
+            WEIR_TRY {
+                std::destroy_at(value());
+            }
+            WEIR_CATCH_ALL {}
+        }
+    }
+
     [[nodiscard]] bool has_value() const noexcept { return kind_ == kind::value; }
     [[nodiscard]] bool has_exception() const noexcept { return kind_ == kind::exception; }
     [[nodiscard]] std::exception_ptr& stored_exception() noexcept { return *exception(); }

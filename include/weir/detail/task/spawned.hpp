@@ -57,13 +57,16 @@ void finish_task(task_header& t, bool keep_result) noexcept {
             root.destroy();
             t.home().runtime()->report_unhandled(t, e);
         } else {
+            result.discard();
             root.destroy();
         }
         return;
     }
     auto keep = [&](result_slot<T>&& kept) {
+        result.discard();
         root.destroy();
         ::new (t.frame()) result_slot<T>(std::move(kept));
+        kept.discard();
     };
     static_assert(sizeof(result_slot<T>) <= sizeof(task_promise<T>));
     WEIR_TRY {
@@ -85,6 +88,7 @@ void destroy_task_result(task_header& t) noexcept {
     if (t.result() == outcome::exception && t.is_detached() && result.stored_exception())
         if (runtime_core* const here = runtime_core::current())
             here->report_unhandled(t, result.stored_exception());
+    result.discard();
     std::destroy_at(&result);
 }
 
