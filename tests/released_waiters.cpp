@@ -36,21 +36,18 @@ weir::task<int> awaits_end(oneshot::sender<int>& tx, counted) {
 }
 weir::task<int> joins(weir::join_handle<int>& h, counted) { co_return co_await h; }
 
-// The former of two waits has been given up, with what it held; the latter ends with `n`.
+// The former of two waits is given up, with what it held; the latter ends with `n`.
 template <class Wait, class End>
 weir::task<> check_taken_over(Wait wait, End end, int n) {
     ledger l;
-    auto former = weir::spawn(wait(counted(l)));
-    co_await settle();
-    auto latter = weir::spawn(wait(counted(l)));
-    co_await settle();
+    auto former = co_await start(wait(counted(l)));
+    auto latter = co_await start(wait(counted(l)));
     CHECK(l.live() == 2);
-    former.abort();
-    auto gone = co_await former.result();
-    CHECK_FALSE(gone.has_value());
+    co_await former.abort();
     CHECK(l.live() == 1);
+    CHECK_WAITS(latter);
     end();
-    auto got = co_await latter;
+    auto got = co_await latter.handle;
     CHECK(got == n);
     CHECK(l.live() == 0);
 }
@@ -59,18 +56,13 @@ weir::task<> check_taken_over(Wait wait, End end, int n) {
 template <class Wait, class End>
 weir::task<> check_only_latest(Wait wait, End end, int n) {
     ledger l;
-    auto former = weir::spawn(wait(counted(l)));
-    co_await settle();
-    auto latter = weir::spawn(wait(counted(l)));
-    co_await settle();
+    auto former = co_await start(wait(counted(l)));
+    auto latter = co_await start(wait(counted(l)));
     end();
-    auto got = co_await latter;
+    auto got = co_await latter.handle;
     CHECK(got == n);
-    co_await settle();
-    CHECK_FALSE(former.is_finished());
-    former.abort();
-    auto gone = co_await former.result();
-    CHECK_FALSE(gone.has_value());
+    CHECK_WAITS(former);
+    co_await former.abort();
     CHECK(l.live() == 0);
 }
 

@@ -11,6 +11,7 @@
 #include <weir/interval.hpp>
 #include <weir/join.hpp>
 #include <weir/join_map.hpp>
+#include <weir/join_queue.hpp>
 #include <weir/join_set.hpp>
 #include <weir/local_set.hpp>
 #include <weir/mpmc.hpp>
