@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/detail/core/config.hpp>
+#include <weir/detail/core/destroy.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -79,10 +80,7 @@ public:
         if constexpr (!std::is_nothrow_destructible_v<stored>) {
             if (kind_ != kind::value) return;
             kind_ = kind::empty;
-            WEIR_TRY {
-                std::destroy_at(value());
-            }
-            WEIR_CATCH_ALL {}
+            destroy_quietly(*value());
         }
     }
 

@@ -36,7 +36,7 @@ public:
     task_header& make_task(std::coroutine_handle<> root, const task_type& type,
                            std::source_location site) override {
         if (is_driven_here()) {
-            ready.reserve(live_count_ + 1);
+            ready.reserve(live_count_ + zombies_ + 1);
             return task_header::construct(root, type, *this, true, next_id(), site);
         }
         return task_header::construct(root, type, *this, false, next_shared_id(), site);
@@ -323,7 +323,7 @@ protected:  // a simulation chooses for itself who runs next
     /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
     void make_room_for(owner* list) {
         WEIR_TRY {
-            ready.reserve(live_count_ + 1);
+            ready.reserve(live_count_ + zombies_ + 1);
         }
         WEIR_CATCH_ALL {
             owner* last = list;

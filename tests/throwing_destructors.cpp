@@ -1,4 +1,4 @@
-// weir/spawn.hpp: a result that nobody takes, and whose destructor throws.
+// Values that nobody takes and whose destructors throw: in channels, and as results of tasks.
 
 #include <atomic>
 #include <doctest/doctest.h>
@@ -6,7 +6,11 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/broadcast.hpp>
 #include <weir/join_set.hpp>
+#include <weir/mpmc.hpp>
+#include <weir/mpsc.hpp>
+#include <weir/oneshot.hpp>
 #include <weir/spawn.hpp>
 
 #include "common/awaiting.hpp"
@@ -22,6 +26,7 @@ public:
     explicit throws_when_dropped(std::atomic<int>& dropped) : dropped_(&dropped) {}
     throws_when_dropped(throws_when_dropped&& o) noexcept
         : dropped_(std::exchange(o.dropped_, nullptr)) {}
+    throws_when_dropped(const throws_when_dropped&) = default;
     throws_when_dropped& operator=(throws_when_dropped&&) = delete;
     ~throws_when_dropped() noexcept(false) {
         if (dropped_ == nullptr) return;
@@ -42,7 +47,7 @@ weir::task<throws_when_dropped> yields(std::atomic<int>& dropped) {
 
 }  // namespace
 
-TEST_SUITE("result destructors") {
+TEST_SUITE("throwing destructors") {
     TEST_CASE_TEMPLATE("what the destructor of an unwanted result throws reaches nobody", R,
                        WEIR_RUNTIMES) {
         std::atomic<int> dropped{0};
@@ -74,5 +79,42 @@ TEST_SUITE("result destructors") {
             CHECK(count == 3);
         }(dropped));
         CHECK(dropped == 3);
+    }
+
+    TEST_CASE("each value that is left in a channel is destroyed, whatever the others throw") {
+        std::atomic<int> dropped{0};
+        const auto fill = [&](auto ends) {
+            for (int i = 0; i < 5; ++i) {
+                auto sent = ends.first.try_send(throws_when_dropped(dropped));
+                CHECK(sent.has_value());
+            }
+        };
+        fill(weir::mpsc::channel<throws_when_dropped>(8));
+        CHECK(dropped == 5);
+        fill(weir::mpmc::channel<throws_when_dropped>(8));
+        CHECK(dropped == 10);
+        {
+            auto [tx, rx] = weir::mpsc::unbounded_channel<throws_when_dropped>();
+            for (int i = 0; i < 100; ++i) {
+                auto sent = tx.send(throws_when_dropped(dropped));
+                CHECK(sent.has_value());
+            }
+        }
+        CHECK(dropped == 110);
+        {
+            auto [tx, rx] = weir::oneshot::channel<throws_when_dropped>();
+            auto sent = tx.send(throws_when_dropped(dropped));
+            CHECK(sent.has_value());
+        }
+        CHECK(dropped == 111);
+        {
+            auto [tx, rx] = weir::broadcast::channel<throws_when_dropped>(2);
+            for (int i = 0; i < 5; ++i) {
+                auto sent = tx.send(throws_when_dropped(dropped));
+                CHECK(sent.has_value());
+            }
+            CHECK(dropped == 114);
+        }
+        CHECK(dropped == 116);
     }
 }
