@@ -482,6 +482,26 @@ TEST_SUITE("local_set") {
         CHECK(l.live() == 0);
     }
 
+    TEST_CASE_TEMPLATE("the end of the runtime ends a set that one of its blocking threads drives", R,
+                       WEIR_PARALLEL_RUNTIMES) {
+        ledger l;
+        std::atomic<bool> begun{false};
+        std::optional<weir::join_handle<void>> driving;
+        {
+            R rt;
+            driving = rt.spawn_blocking([&, here = rt.handle()] {
+                weir::local_set set;
+                set.block_on(here, [](std::atomic<bool>& begins, counted) -> weir::task<> {
+                    begins = true;
+                    co_await std::suspend_always();
+                }(begun, counted(l)));
+            });
+            while (!begun) std::this_thread::yield();
+        }
+        CHECK(driving->is_finished());
+        CHECK(l.live() == 0);
+    }
+
     TEST_CASE_TEMPLATE("wakes from many threads while tasks come and go lose none", R,
                        WEIR_RUNTIMES) {
         std::atomic<int> elsewhere{0};

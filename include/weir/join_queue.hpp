@@ -26,10 +26,10 @@ namespace weir { WEIR_ABI_BEGIN
 /// A queue of spawned tasks that all yield a `T`: they run in parallel, and are joined first in,
 /// first out, so that results leave in the order in which the work came.
 ///
-///     weir::join_queue<std::string> pages;
-///     for (auto& url : urls) pages.spawn(fetch(std::move(url)));
-///     while (auto page = co_await pages.join_next()) {
-///         if (*page) use(**page, 200); else log(page->error().what());
+///     weir::join_queue<int> sizes;
+///     for (auto& u : urls) sizes.spawn(fetch(std::move(u)));
+///     while (auto size = co_await sizes.join_next()) {
+///         if (*size) use(**size); else log(size->error().what());
 ///     }
 ///
 /// A task stays in the queue, and its result is kept, until it is joined. A wait allocates nothing.

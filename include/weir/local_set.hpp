@@ -64,6 +64,14 @@ join_handle<T> add_local(local_tasks& tasks, task<T> t, std::source_location sit
 ///     co_await set.run_until(edit(cursor));     // the others make progress meanwhile
 ///     co_await set;                             // until each of them has ended
 ///
+/// In a task of a multi_thread_runtime, on a thread that is there for what blocks:
+///
+///     auto show_there = [rt = weir::runtime_handle::current()] {
+///         weir::local_set set;
+///         return set.block_on(rt, show());
+///     };
+///     auto const shown = co_await weir::spawn_blocking(show_there);
+///
 /// A task costs its frame, a wait nothing. The handles of its tasks may be joined, awaited and
 /// aborted anywhere.
 /// Errors         Everything but waking and aborting its tasks throws std::logic_error on another
