@@ -96,7 +96,7 @@ TEST_SUITE("join biased") {
             CHECK(biased == order{0, 1, 2, 0, 1, 2});
             co_await weir::join(notes_wakes(0, to[0], unbiased), notes_wakes(1, to[1], unbiased),
                                 notes_wakes(2, to[2], unbiased), notifies_backwards(to));
-            CHECK(unbiased == order{2, 1, 0, 2, 1, 0});
+            CHECK(unbiased.front() == 2);
         }(g));
     }
 

@@ -179,7 +179,7 @@ TEST_SUITE("released waiters") {
                 auto one = co_await first.result();
                 CHECK_FALSE(one.has_value());
                 second.abort();
-                co_await second.result();
+                static_cast<void>(co_await second.result());
                 CHECK(l.live() == 0);
             }
         }());
