@@ -10,8 +10,10 @@
 
 #include <weir/join.hpp>
 #include <weir/mpsc.hpp>
+#include <weir/notify.hpp>
 #include <weir/oneshot.hpp>
 #include <weir/select.hpp>
+#include <weir/semaphore.hpp>
 #include <weir/spawn.hpp>
 
 #include "common/awaiting.hpp"
@@ -34,6 +36,20 @@ weir::task<int> awaits_end(oneshot::sender<int>& tx, counted) {
     co_await tx.closed();
     co_return 0;
 }
+// Tells everybody who waits that it goes.
+class notifies_at_its_end {
+public:
+    explicit notifies_at_its_end(weir::notify& n) : notify_(&n) {}
+    notifies_at_its_end(notifies_at_its_end&& o) noexcept
+        : notify_(std::exchange(o.notify_, nullptr)) {}
+    ~notifies_at_its_end() {
+        if (notify_ != nullptr) notify_->notify_waiters();
+    }
+
+private:
+    weir::notify* notify_;
+};
+
 weir::task<int> joins(weir::join_handle<int>& h, counted) { co_return co_await h; }
 
 // The former of two waits is given up, with what it held; the latter ends with `n`.
@@ -183,5 +199,42 @@ TEST_SUITE("released waiters") {
                 CHECK(l.live() == 0);
             }
         }());
+    }
+
+    TEST_CASE_TEMPLATE("who is destroyed while it waits may give back what it waits for", R,
+                       WEIR_RUNTIMES) {
+        weir::semaphore places(2);
+        R rt;
+        rt.block_on([](weir::semaphore& s) -> weir::task<> {
+            auto holds_one = co_await start([](weir::semaphore& of) -> weir::task<> {
+                auto one = co_await of.acquire();
+                auto all = co_await of.acquire(2);
+            }(s));
+            auto behind = co_await start([](weir::semaphore& of) -> weir::task<> {
+                auto both = co_await of.acquire(2);
+            }(s));
+            CHECK(s.available_permits() == 0);
+            CHECK_WAITS(behind);
+            co_await holds_one.abort();
+            CHECK_COMPLETES(behind);
+            CHECK(s.available_permits() == 2);
+        }(places));
+    }
+
+    TEST_CASE_TEMPLATE("who is destroyed while it waits may notify the others who do", R,
+                       WEIR_RUNTIMES) {
+        weir::notify all;
+        R rt;
+        rt.block_on([](weir::notify& n) -> weir::task<> {
+            auto goes = co_await start([](weir::notify& on, notifies_at_its_end) -> weir::task<> {
+                co_await on.notified();
+            }(n, notifies_at_its_end(n)));
+            auto first = co_await start(n.notified());
+            auto second = co_await start(n.notified());
+            CHECK_WAITS(first);
+            co_await goes.abort();
+            CHECK_COMPLETES(first);
+            CHECK_COMPLETES(second);
+        }(all));
     }
 }
