@@ -430,10 +430,10 @@ TEST_SUITE("local_set") {
         other.join();
     }
 
-    TEST_CASE("a set that its own task drives, or nobody who could, says so") {
+    TEST_CASE("what would block its thread, or drive it from inside, says so") {
         rt_current_thread rt;
         weir::local_set set;
-        set.block_on(rt, [](weir::local_set& s) -> weir::task<> {
+        set.block_on(rt, [](weir::local_set& s, rt_current_thread& r) -> weir::task<> {
             bool refused = false;
             try {
                 co_await s.run_until(settle());
@@ -443,7 +443,8 @@ TEST_SUITE("local_set") {
             CHECK(refused);
             CHECK_THROWS_AS(s.block_on(weir::runtime_handle::current(), settle()),
                             weir::blocking_in_async_error);
-        }(set));
+            CHECK_THROWS_AS(r.shutdown_background(), weir::blocking_in_async_error);
+        }(set, rt));
     }
 
     TEST_CASE_TEMPLATE("a task that moves between threads cannot drive a set", R,

@@ -108,6 +108,7 @@ private:
         explicit inside(local_tasks& s) noexcept
             : before_(execution::here()), set_before_(exchange_current(&s)) {
             s.execution_.local = &s;
+            s.execution_.around = before_;
             execution::set(&s.execution_);
         }
         inside(const inside&) = delete;

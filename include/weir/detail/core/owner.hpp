@@ -65,6 +65,7 @@ struct execution {
     local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
     scheduler* pool = nullptr;         // what this thread is a worker of
     owner* current = nullptr;          // whose turn it is
+    execution* around = nullptr;       // what it does beside, where a turn runs inside of another one
     bool may_block = false;            // for a function that was given a thread to block
 
     /// Null on a thread that is not running tasks.

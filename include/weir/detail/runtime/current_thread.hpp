@@ -114,7 +114,11 @@ public:
         }
     }
 
-    [[nodiscard]] bool may_end_here() const noexcept override { return !is_driven_here(); }
+    [[nodiscard]] bool may_end_here() const noexcept override {
+        const execution* here = execution::here();
+        while (here != nullptr && here != &execution_) here = here->around;
+        return here == nullptr;
+    }
     void stop() noexcept override {
         blocking_.close();
         stopping_.store(true, sync::memory_order_relaxed);
