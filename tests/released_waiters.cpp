@@ -174,7 +174,8 @@ TEST_SUITE("released waiters") {
         }());
     }
 
-    TEST_CASE_TEMPLATE("what waits on both ends goes with them, in either order", R, WEIR_RUNTIMES) {
+    TEST_CASE_TEMPLATE("what waits on both ends goes with them, in either order", R,
+                       WEIR_RUNTIMES) {
         R rt;
         rt.block_on([]() -> weir::task<> {
             for (const bool receiver_first : {true, false}) {

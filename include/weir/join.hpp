@@ -203,8 +203,8 @@ inline constexpr bool yield_expected = (is_expected<await_result_t<As>> && ...);
 ///     auto [a, b] = co_await weir::join(f(), g());
 ///
 /// Branches that can go on in the same turn do so in the order in which they were woken, and take
-/// turns in being first with the budget. `join(biased, …)` keeps to the order of the arguments, each
-/// turn: for a first branch that must not wait for the others, and which must not use up every turn.
+/// turns in being first with the budget. `join(biased, …)` keeps to the order of the arguments in
+/// each turn, which lets a first branch that is always ready hold up the others.
 /// Cancel safety  Destroys the branches that have not completed.
 /// Errors         The first exception destroys the other branches and travels on.
 template <class... As>
@@ -216,7 +216,8 @@ template <class... As>
 template <class... As>
     requires(awaitable<As> && ...)
 [[nodiscard("co_await it")]] auto join(biased_t, As&&... branches) {
-    return detail::make_biased_join<false>(detail::branch_in_order<As>(std::forward<As>(branches))...);
+    return detail::make_biased_join<false>(
+        detail::branch_in_order<As>(std::forward<As>(branches))...);
 }
 
 /// As join, for branches that each yield an expected<_, E>: the first error destroys the other
@@ -234,7 +235,8 @@ template <class... As>
 [[nodiscard("co_await it")]] auto try_join(biased_t, As&&... branches) {
     static_assert(detail::yield_expected<As...>,
                   "each branch of try_join yields a weir::expected; use join for the others");
-    return detail::make_biased_join<true>(detail::branch_in_order<As>(std::forward<As>(branches))...);
+    return detail::make_biased_join<true>(
+        detail::branch_in_order<As>(std::forward<As>(branches))...);
 }
 
 WEIR_ABI_END }  // namespace weir

@@ -120,8 +120,9 @@ public:
     /// Waits for all tasks; yields a std::vector of their values, in the order of their spawns, or
     /// nothing where they are void.
     /// Cancel safety  Loses the values that it had collected; the other tasks stay in the queue.
-    /// Errors         Throws the exception of the oldest task that has thrown, or task_cancelled where
-    ///                that one was aborted; the others are aborted then, and the queue is empty.
+    /// Errors         Throws the exception of the oldest task that has thrown, or task_cancelled
+    ///                where that one was aborted; the others are aborted then, and the queue is
+    ///                empty.
     [[nodiscard("co_await it")]] auto join_all() {
         return detail::collect_operation<T>(detail::collect_all(this));
     }

@@ -56,8 +56,9 @@ join_handle<T> add_local(local_tasks& tasks, task<T> t, std::source_location sit
 ///     weir::local_set set;
 ///     set.block_on(runtime, draw(window));      // which calls weir::spawn_local, where it likes
 ///
-/// `runtime` may be of either kind: the timers, sockets and spawned tasks are its own, and the tasks
-/// of the set stay on the thread that has called block_on. In a task of a current_thread_runtime:
+/// `runtime` may be of either kind: the timers, sockets and spawned tasks are its own, and the
+/// tasks of the set stay on the thread that has called block_on. In a task of a
+/// current_thread_runtime:
 ///
 ///     weir::local_set set;
 ///     set.spawn_local(blink(cursor)).detach();
@@ -77,9 +78,10 @@ join_handle<T> add_local(local_tasks& tasks, task<T> t, std::source_location sit
 /// Errors         Everything but waking and aborting its tasks throws std::logic_error on another
 ///                thread than the one that has made the set, and driving it in a task of a
 ///                multi_thread_runtime does, since such a task moves: use block_on on a thread of
-///                one's own, or in spawn_blocking. A set stays with the runtime that drives it first.
-/// Lifetime       Destroying the set destroys its tasks where they wait, on their thread; an awaited
-///                set must live until the await has ended.
+///                one's own, or in spawn_blocking. A set stays with the runtime that drives it
+///                first.
+/// Lifetime       Destroying the set destroys its tasks where they wait, on their thread; an
+///                awaited set must live until the await has ended.
 /// Thread safety  The thread that has made it only.
 class local_set : public detail::awaitable_base {
     template <class A>
@@ -111,9 +113,9 @@ public:
         return until_operation<A>(tasks_, std::forward<A>(a));
     }
 
-    /// Runs `a` as a task of the set, on the calling thread, until it has ended, and the other tasks
-    /// of the set meanwhile. Blocks the thread. Where the runtime is a current_thread_runtime this is
-    /// its block_on too; the tasks of a multi_thread_runtime run on its own threads.
+    /// Runs `a` as a task of the set, on the calling thread, until it has ended, and the other
+    /// tasks of the set meanwhile. Blocks the thread. Of a current_thread_runtime this is the
+    /// block_on too; the tasks of a multi_thread_runtime run on its own threads.
     /// Errors  As block_on of the runtime.
     template <awaitable A>
     await_result_t<A> block_on(const runtime_handle& runtime, A&& a,
@@ -313,7 +315,7 @@ await_result_t<A> local_set::block_on(const runtime_handle& runtime, A&& a,
                                       std::source_location site) {
     if (detail::execution::must_not_block())
         detail::fail<blocking_in_async_error>(
-            "local_set::block_on was called on a thread that runs tasks: use co_await set.run_until");
+            "local_set::block_on was called on a thread that runs tasks: co_await set.run_until");
     using result = await_result_t<A>;
     auto root = [&] {
         if constexpr (std::is_same_v<std::remove_cvref_t<A>, task<result>>)

@@ -2,8 +2,8 @@
 // The branches of a biased join: those that can go on in the same turn do so in argument order.
 //
 // A node does not know the branch that it belongs to, so each branch waits as an owner of its own.
-// When the turn reaches one of them, and others before it are due in the same turn, it puts these in
-// front of itself.
+// When the turn reaches one of them, and others before it are due in the same turn, it puts these
+// in front of itself.
 
 #include <weir/detail/concurrency/nested_owner.hpp>
 

@@ -1,12 +1,12 @@
 #pragma once
-// The tasks of a local_set: a scheduler of their own, whose turns run inside of what drives the set.
+// The tasks of a local_set: a scheduler of their own, whose turns run inside of who drives the set.
 //
 // State    `ready` holds the tasks that have something to resume; `injected_` those that another
 //          thread has claimed; `live_` all of them.
 // Thread   everything but `schedule` belongs to the thread that has made the set.
 // Drivers  whoever awaits the set. A driver that finds nothing to run waits in `idle_`, under the
-//          lock, like a waiter in any primitive; who brings work wakes all of them. Each runs what is
-//          there in the turn of its own owner, and a batch at most, so that others have their turn.
+//          lock, like a waiter in any primitive; who brings work wakes all of them. Each runs what
+//          is there in the turn of its own owner, and a batch at most, so that others have a turn.
 // Zombies  a task that ends while another thread has claimed it, or while it is queued, stays in
 //          memory until it has come up; the destructor waits for all of them.
 
@@ -63,7 +63,8 @@ public:
     task_header& make_task(std::coroutine_handle<> root, const task_type& type,
                            std::source_location site) {
         ready.reserve(live_count_ + zombies_ + 1);
-        return task_header::construct(root, type, *this, true, runtime_core::next_shared_id(), site);
+        const task_id id = runtime_core::next_shared_id();
+        return task_header::construct(root, type, *this, true, id, site);
     }
     void start(task_header& t) noexcept {
         adopt(t);
@@ -231,9 +232,9 @@ private:
 /// Runs the tasks of a set on the turns of one owner, until it is destroyed.
 class local_tasks::driver : private resume_hook<local_tasks::driver> {
 public:
-    /// `outside`: what the tasks draw random numbers from, with the runtime of their timers. When the
-    /// set must be driven no more, `parent.completed(index)` is called: it is empty, where that is
-    /// what is waited for, or `check` throws.
+    /// `outside`: what the tasks draw random numbers from, with the runtime of their timers. When
+    /// the set must be driven no more, `parent.completed(index)` is called: it is empty, where that
+    /// is what is waited for, or `check` throws.
     driver(local_tasks& tasks, owner& o, scheduler& outside, bool until_empty,
            branch_parent& parent, std::size_t index)
         : tasks_(&tasks), bell_(o), outside_(&outside), until_empty_(until_empty), parent_(&parent),
@@ -241,13 +242,15 @@ public:
         check();
         runtime_core* const runtime = outside.runtime();
         if (runtime == nullptr)
-            fail<no_runtime_error>("weir::local_set: its tasks run where a weir::task awaits the set, "
-                                   "or inside of its block_on");
+            fail<no_runtime_error>(
+                "weir::local_set: its tasks run where a weir::task awaits the set, or inside of its "
+                "block_on");
         if (tasks.runtime_ == nullptr)
             tasks.runtime_ = runtime->shared_from_this();
         else if (tasks.runtime_.get() != runtime)
-            fail<std::logic_error>("weir::local_set: a set stays with the runtime that has driven it "
-                                   "first, which has its timers: make another set");
+            fail<std::logic_error>(
+                "weir::local_set: a set stays with the runtime that has driven it first, which has "
+                "its timers: make another set");
     }
     driver(const driver&) = delete;
     driver& operator=(const driver&) = delete;
@@ -281,8 +284,8 @@ public:
     /// Throws where the set cannot be driven here.
     void check() const {
         tasks_->check_thread(
-            "weir::local_set: driven on another thread than the one that has made it: its tasks stay "
-            "there");
+            "weir::local_set: driven on another thread than the one that has made it: its tasks "
+            "stay there");
         execution* const here = execution::here();
         if (here == &tasks_->execution_)
             fail<std::logic_error>(
