@@ -3,10 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <doctest/doctest.h>
-#include <future>
-#include <memory>
-#include <optional>
-#include <stdexcept>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -33,7 +30,6 @@ weir::task<> ends_after(int turns, int& ended) {
     for (int i = 0; i < turns; ++i) co_await weir::yield_now();
     ++ended;
 }
-
 
 }  // namespace
 

@@ -243,8 +243,8 @@ public:
         runtime_core* const runtime = outside.runtime();
         if (runtime == nullptr)
             fail<no_runtime_error>(
-                "weir::local_set: its tasks run where a weir::task awaits the set, or inside of its "
-                "block_on");
+                "weir::local_set: its tasks run where a weir::task awaits the set, or inside of "
+                "its block_on");
         if (tasks.runtime_ == nullptr)
             tasks.runtime_ = runtime->shared_from_this();
         else if (tasks.runtime_.get() != runtime)
