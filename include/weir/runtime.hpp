@@ -20,6 +20,7 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
+class local_set;
 namespace test {
 class simulation;
 }
@@ -153,6 +154,7 @@ public:
 
 private:
     friend class current_thread_runtime;
+    friend class local_set;
     friend class multi_thread_runtime;
     friend class test::simulation;
     explicit runtime_handle(std::shared_ptr<detail::runtime_core> core) : core_(std::move(core)) {}

@@ -13,13 +13,10 @@
 #include <variant>
 
 #include <weir/detail/concurrency/branch.hpp>
+#include <weir/detail/concurrency/in_order.hpp>
 #include <weir/detail/core/misuse.hpp>
 
 namespace weir { WEIR_ABI_BEGIN
-
-/// First argument of a select that tries its branches from top to bottom.
-struct biased_t {};
-inline constexpr biased_t biased{};
 
 /// Last argument of a select: wins, as a std::monostate, when every branch is disabled.
 struct otherwise_t {};

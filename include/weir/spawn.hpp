@@ -150,6 +150,21 @@ private:
         return detail::result_of<T>(*task_).take();
     }
 
+    /// The same without throwing.
+    expected<T, join_error> take_outcome() {
+        using outcome = detail::task_header::outcome;
+        if (task_->result() == outcome::cancelled)
+            return unexpected<join_error>(join_error(task_->id()));
+        auto& slot = detail::result_of<T>(*task_);
+        if (slot.has_exception())
+            return unexpected<join_error>(
+                join_error(task_->id(), std::exchange(slot.stored_exception(), nullptr)));
+        if constexpr (std::is_void_v<T>)
+            return {};
+        else
+            return slot.take();
+    }
+
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
@@ -205,19 +220,9 @@ private:
         public:
             awaiter(result_operation& op, detail::owner& o) : wait_for_end(*op.handle_, o) {}
             expected<T, join_error> await_resume() {
-                using outcome = detail::task_header::outcome;
-                detail::task_header& t = this->ended();
+                this->ended();
                 join_handle spent(std::move(*this->handle_));
-                if (t.result() == outcome::cancelled)
-                    return unexpected<join_error>(join_error(t.id()));
-                auto& slot = detail::result_of<T>(t);
-                if (slot.has_exception())
-                    return unexpected<join_error>(
-                        join_error(t.id(), std::exchange(slot.stored_exception(), nullptr)));
-                if constexpr (std::is_void_v<T>)
-                    return {};
-                else
-                    return slot.take();
+                return spent.take_outcome();
             }
         };
 
@@ -284,6 +289,11 @@ struct spawn_access {
         return handle_of<F>(std::move(handle));
     }
 
+    /// The handle of a task that make_spawned has made.
+    template <class T>
+    static join_handle<T> handle_of(task_header& t) noexcept {
+        return join_handle<T>(t);
+    }
     template <class T>
     static task_header& header_of(const join_handle<T>& h) noexcept {
         return *h.task_;
@@ -297,6 +307,10 @@ struct spawn_access {
     template <class T>
     static T take_result(join_handle<T>& h) {
         return h.take_result();
+    }
+    template <class T>
+    static expected<T, join_error> take_outcome(join_handle<T>& h) {
+        return h.take_outcome();
     }
 
     template <class F, class... Args>

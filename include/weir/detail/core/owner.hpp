@@ -65,6 +65,7 @@ struct execution {
     local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
     scheduler* pool = nullptr;         // what this thread is a worker of
     owner* current = nullptr;          // whose turn it is
+    execution* around = nullptr;       // what it does beside, where a turn runs inside of another one
     bool may_block = false;            // for a function that was given a thread to block
 
     /// Null on a thread that is not running tasks.
@@ -227,6 +228,16 @@ public:
     /// Resumes `n` in the owner's next turn: whoever ends this one looks at `has_taken`.
     void resume_next_turn(wait_node& n) noexcept { take(n); }
     [[nodiscard]] bool has_taken() const noexcept { return !taken_.empty(); }
+    /// Whether the turn that is running will resume the node.
+    [[nodiscard]] bool is_due(const wait_node& n) const noexcept {
+        return n.state == wait_node::other(taken_as_);
+    }
+    /// Makes it the next that this turn resumes, in a turn in which another one is due.
+    void resume_first(wait_node& n) noexcept {
+        if (n.state > wait_node::phase::posted) taken_.erase(n);
+        n.state = wait_node::other(taken_as_);
+        taken_.push_front(n);
+    }
     /// Whether an abort has been asked for, by this turn or from elsewhere.
     [[nodiscard]] bool abort_requested() const noexcept {
         return (ends_ & aborted) != 0 ||

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/detail/core/config.hpp>
+#include <weir/detail/core/destroy.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -76,6 +77,15 @@ public:
     void set_exception(std::exception_ptr e) noexcept {
         ::new (static_cast<void*>(storage_)) std::exception_ptr(std::move(e));
         kind_ = kind::exception;
+    }
+
+    /// Destroys a value that nobody wants. What its destructor throws goes nowhere.
+    void discard() noexcept {
+        if constexpr (!std::is_nothrow_destructible_v<stored>) {
+            if (kind_ != kind::value) return;
+            kind_ = kind::empty;
+            destroy_quietly(*value());
+        }
     }
 
     [[nodiscard]] bool has_value() const noexcept { return kind_ == kind::value; }

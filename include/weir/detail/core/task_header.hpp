@@ -172,10 +172,11 @@ public:
     }
     void remove_joiner(wait_node& n) noexcept {
         scoped_lock guard(lock);
-        if (n.state == wait_node::phase::waiting)
-            joiner = nullptr;
-        else if (n.state != wait_node::phase::idle)
+        if (n.state == wait_node::phase::waiting) {
+            if (joiner == &n) joiner = nullptr;  // else another wait has taken it over
+        } else if (n.state != wait_node::phase::idle) {
             n.who->retract(n);
+        }
     }
 
     // -- the runtime's notes, under its lock or on its thread --------------------------------------

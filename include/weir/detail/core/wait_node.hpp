@@ -126,6 +126,10 @@ public:
         last_ = nullptr;
         return n;
     }
+    void push_front(wait_node& n) noexcept {
+        push_back(n);
+        last_ = n.prev;
+    }
     /// The first becomes the last.
     void rotate() noexcept {
         if (last_ != nullptr) last_ = last_->next;

@@ -38,7 +38,7 @@ public:
                                          std::source_location site) override {
         if (!is_driven_by_caller()) [[unlikely]]
             return make_task_from_elsewhere(root, type, site);
-        ready.reserve(live_count_ + 1);
+        ready.reserve(live_count_ + zombies_ + 1);
         return task_header::construct(root, type, *this, true, next_id(), site);
     }
 
@@ -106,7 +106,11 @@ public:
         }
     }
 
-    [[nodiscard]] bool may_end_here() const noexcept override { return !is_driven_here(); }
+    [[nodiscard]] bool may_end_here() const noexcept override {
+        const execution* here = execution::here();
+        while (here != nullptr && here != &execution_) here = here->around;
+        return here == nullptr;
+    }
     void stop() noexcept override {
         blocking_.close();
         stopping_.store(true, sync::memory_order_relaxed);
@@ -365,7 +369,7 @@ protected:  // a simulation chooses for itself who runs next
     /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
     void make_room_for(owner* list) {
         WEIR_TRY {
-            ready.reserve(live_count_ + 1);
+            ready.reserve(live_count_ + zombies_ + 1);
         }
         WEIR_CATCH_ALL {
             owner* last = list;

@@ -37,8 +37,10 @@ public:
                                    std::source_location site) = 0;
     /// Starts what make_task made, never inline; drops it at once where the runtime has ended.
     virtual void start(task_header& t) noexcept = 0;
-    /// Runs tasks on the calling thread until `root` is done.
+    /// Runs tasks until `root` is done, on the calling thread or while that one is blocked.
     virtual void drive(task_header& root) = 0;
+    /// Whether `drive` runs them on the calling thread.
+    [[nodiscard]] virtual bool drives_here() const noexcept { return true; }
     /// Ends the runtime once and for all: no more turns begin, and every task is destroyed. False:
     /// at the deadline some turn or blocking function was still running; its thread goes on without
     /// being waited for, and is named in the report. Not on a thread of the runtime's own, unless

@@ -44,7 +44,10 @@ result_slot<T>& result_of(task_header& t) noexcept {
 /// Destroys the frame of a task that nobody will ask for its result.
 template <class T>
 void drop_frame(task_header& t, result_slot<T>& result) noexcept {
-    if (!result.has_exception()) return root_of<T>(t).destroy();
+    if (!result.has_exception()) {
+        result.discard();
+        return root_of<T>(t).destroy();
+    }
     std::exception_ptr const e = result.stored_exception();
     root_of<T>(t).destroy();
     t.home().runtime()->report_unhandled(t, e);
@@ -56,8 +59,10 @@ void keep_result_in_frame(task_header& t, result_slot<T>& result) noexcept {
     using outcome = task_header::outcome;
     auto const root = root_of<T>(t);
     auto keep = [&](result_slot<T>&& kept) {
+        result.discard();
         root.destroy();
         ::new (t.frame()) result_slot<T>(std::move(kept));
+        kept.discard();
     };
     static_assert(sizeof(result_slot<T>) <= sizeof(task_promise<T>));
     WEIR_TRY {
@@ -106,8 +111,11 @@ template <class T>
 void destroy_task_result(task_header& t) noexcept {
     using outcome = task_header::outcome;
     if (t.result() == outcome::exception) return destroy_exception<T>(t);
-    if constexpr (!result_slot<T>::is_plain)
-        if (t.result() == outcome::value) std::destroy_at(&result_of<T>(t));
+    if constexpr (!result_slot<T>::is_plain) {
+        if (t.result() != outcome::value) return;
+        result_of<T>(t).discard();
+        std::destroy_at(&result_of<T>(t));
+    }
 }
 
 template <class T>

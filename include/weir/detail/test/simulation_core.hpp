@@ -36,7 +36,7 @@ public:
 
     task_header& make_task(std::coroutine_handle<> root, const task_type& type,
                            std::source_location site) override {
-        if (is_driven_here()) ready.reserve(live_count_ + 1);
+        if (is_driven_here()) ready.reserve(live_count_ + zombies_ + 1);
         return task_header::construct(root, type, *this, is_driven_here(), task_id{++tasks_made_},
                                       site);
     }
