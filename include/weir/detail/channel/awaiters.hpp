@@ -73,7 +73,8 @@ public:
     push_awaiter(State& s, owner& o, typename State::value_type& value) noexcept
         : slot_awaiter<State>(s, o, 1), value_(&value) {}
     bool await_ready() {
-        if (!this->who->has_budget() || this->state_->try_push(*value_) != claim::granted)
+        if (!this->who->has_budget() || this->state_->looks_full() ||
+            this->state_->try_push(*value_) != claim::granted)
             return false;
         this->who->spend_budget();
         value_ = nullptr;

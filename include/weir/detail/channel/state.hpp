@@ -97,6 +97,8 @@ public:
         push(value, wakes);
         return claim::granted;
     }
+    /// Whether a look under the lock would find no slot, as far as can be seen without it.
+    [[nodiscard]] bool looks_full() const noexcept { return size_ >= capacity_; }
     /// Moves `value` in. False: the channel is closed.
     [[nodiscard]] bool push_unbounded(T& value) {
         for (typename Buffer::blocks brought;; brought = Buffer::make_block()) {

@@ -19,7 +19,9 @@ public:
     small_lock& operator=(const small_lock&) = delete;
 
     WEIR_ALWAYS_INLINE void lock() noexcept {
-        if (!try_lock()) [[unlikely]]
+        if (is_single_threaded())
+            word_.store(1, sync::memory_order_relaxed);  // it is free: nobody else can have it
+        else if (word_.exchange(1, sync::memory_order_acquire) != 0) [[unlikely]]  // from unlock
             lock_contended();
     }
     [[nodiscard]] WEIR_ALWAYS_INLINE bool try_lock() noexcept {
