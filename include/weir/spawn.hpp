@@ -77,6 +77,23 @@ private:
     detail::task_header* task_;
 };
 
+namespace detail {
+
+/// What waits for the end of a task, whatever its result.
+class join_wait : public leaf_awaiter {
+public:
+    [[nodiscard]] task_header& joined() const noexcept { return **place_; }
+
+protected:
+    join_wait(task_header*& handle, owner& o) noexcept
+        : leaf_awaiter(o, wait_kind::join_task), place_(&handle) {}
+    ~join_wait() = default;
+
+    task_header** place_;  // in the handle
+};
+
+}  // namespace detail
+
 /// Owns the result of a spawned task.
 ///
 ///     auto h = weir::spawn(work());
@@ -150,30 +167,33 @@ private:
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
-    class wait_for_end : public detail::leaf_awaiter {
+    class wait_for_end : public detail::join_wait {
     public:
-        wait_for_end(join_handle& h, detail::owner& o) : leaf_awaiter(o), handle_(&h) { h.valid(); }
+        wait_for_end(join_handle& h, detail::owner& o) : join_wait(h.task_, o) { h.valid(); }
         ~wait_for_end() {
-            if (joining_) handle_->task_->remove_joiner(*this);
+            if (joining_) joined().remove_joiner(*this);
         }
         bool await_ready() noexcept {
-            if (!who->has_budget() || !handle_->task_->is_done()) return false;
+            if (!who->has_budget() || !joined().is_done()) return false;
             who->spend_budget();
             return true;
         }
         WEIR_AWAIT_SUSPEND bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
             joining_ = true;
-            if (!handle_->task_->add_joiner(*this)) yield_granted();
+            if (!joined().add_joiner(*this)) yield_granted();
             return true;
         }
 
     protected:
         detail::task_header& ended() noexcept {
             joining_ = false;
-            return *handle_->task_;
+            return joined();
         }
-        join_handle* handle_;
+        /// The handle has yielded: what it was.
+        [[nodiscard]] join_handle spend() noexcept {
+            return join_handle(*std::exchange(*place_, nullptr));
+        }
 
     private:
         bool joining_ = false;
@@ -184,7 +204,7 @@ private:
         using wait_for_end::wait_for_end;
         T await_resume() {
             this->ended();
-            join_handle spent(std::move(*this->handle_));
+            join_handle spent(this->spend());
             return spent.take_result();
         }
     };
@@ -204,7 +224,7 @@ private:
             expected<T, join_error> await_resume() {
                 using outcome = detail::task_header::outcome;
                 detail::task_header& t = this->ended();
-                join_handle spent(std::move(*this->handle_));
+                join_handle spent(this->spend());
                 if (t.result() == outcome::cancelled)
                     return unexpected<join_error>(join_error(t.id()));
                 auto& slot = detail::result_of<T>(t);

@@ -29,7 +29,7 @@ private:
 
     class awaiter : public leaf_awaiter {
     public:
-        awaiter(yield_operation& op, owner& o) noexcept : leaf_awaiter(o), lenient_(op.lenient_) {}
+        awaiter(yield_operation& op, owner& o) noexcept : leaf_awaiter(o, wait_kind::yield), lenient_(op.lenient_) {}
         ~awaiter() {
             if (is_suspended()) who->retract(*this);
         }

@@ -9,9 +9,26 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::channel {
 
+/// What a dump tells about a channel. Slots that were reserved count as free ones do not.
+struct channel_look {
+    std::size_t size = 0, reserved = 0, capacity = 0, high_water = 0;
+    bool bounded = false, closed = false;
+    std::size_t waiting_senders = 0, waiting_receivers = 0;
+};
+
 /// Base of a channel's state.
 class handle_counts {
 public:
+    using look_function = void (*)(const handle_counts&, channel_look&);
+    explicit handle_counts(look_function f) noexcept : look_(f) {}
+
+    /// Any thread.
+    [[nodiscard]] channel_look look() const {
+        channel_look found;
+        look_(*this, found);
+        return found;
+    }
+
     [[nodiscard]] std::size_t strong_count() const noexcept {
         return strong_.load(sync::memory_order_relaxed);
     }
@@ -51,6 +68,7 @@ private:
         return c.fetch_sub(1, sync::memory_order_acq_rel) == 1;
     }
 
+    look_function look_;
     count strong_{1};
     count receivers_{1};
     count weak_{0};

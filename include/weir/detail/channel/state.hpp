@@ -260,7 +260,8 @@ public:
 
 private:
     explicit channel_state(size_type capacity) noexcept
-        : capacity_(capacity),
+        : handle_counts(&look_at),
+          capacity_(capacity),
           buffer_(reinterpret_cast<typename Buffer::slot*>(reinterpret_cast<std::byte*>(this) +
                                                            slots_offset()),
                   capacity) {}
@@ -284,6 +285,23 @@ private:
 #else
         std::abort();
 #endif
+    }
+
+    static void look_at(const handle_counts& c, channel_look& to) {
+        auto const count = [](const wait_list& l) {
+            std::size_t n = 0;
+            for (const wait_node* w = l.front(); w != nullptr; w = w->next) ++n;
+            return n;
+        };
+        const auto& s = static_cast<const channel_state&>(c);
+        scoped_lock guard(s.lock_);
+        to.size = s.size_;
+        to.reserved = s.reserved_;
+        to.bounded = Buffer::bounded;
+        to.capacity = s.capacity_;
+        to.closed = s.closed_;
+        to.waiting_senders = count(s.senders_);
+        to.waiting_receivers = count(s.receivers_);
     }
 
     // Values that leave together. When it is destroyed, also by the exception of a move, the ones

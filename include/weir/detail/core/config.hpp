@@ -10,9 +10,12 @@
 #endif
 
 // The ABI namespace keeps translation units apart that were built against different layouts:
-// WEIR_MODEL replaces every atomic and lock by the model checker's own.
+// WEIR_MODEL replaces every atomic and lock by the model checker's own, WEIR_NO_INSPECT leaves out
+// what a dump of a runtime would tell about waiting tasks.
 #if defined(WEIR_MODEL)
 #define WEIR_ABI_BEGIN inline namespace v0_model {
+#elif defined(WEIR_NO_INSPECT)
+#define WEIR_ABI_BEGIN inline namespace v0_uninspected {
 #else
 #define WEIR_ABI_BEGIN inline namespace v0 {
 #endif
@@ -26,6 +29,12 @@
 #define WEIR_GCC __GNUC__
 #else
 #error "weir supports g++ 12 or newer and clang 16 or newer"
+#endif
+
+#if defined(WEIR_NO_INSPECT) || defined(WEIR_MODEL)
+#define WEIR_INSPECT 0
+#else
+#define WEIR_INSPECT 1
 #endif
 
 #define WEIR_NOINLINE [[gnu::noinline]]

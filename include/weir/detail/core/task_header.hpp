@@ -12,6 +12,7 @@
 #include <source_location>
 #include <utility>
 
+#include <weir/detail/core/await_mark.hpp>
 #include <weir/detail/core/frame_pool.hpp>
 #include <weir/detail/core/owner.hpp>
 #include <weir/detail/core/small_lock.hpp>
@@ -39,8 +40,10 @@ struct task_record {
     task_record(const task_type& kind, task_id number, std::source_location where) noexcept
         : type(&kind), id(number), site(where) {}
 
-    mark in_use = 1;  // first, and also there in a block whose frame is no task's
-    std::uint32_t frame_size = 0;
+    // First, and also there, as 0, in a block whose frame is no task's. Always odd: above the lowest
+    // bit it counts the turns.
+    mark in_use = 1;
+    std::uint32_t frame_size = 0;  // once the frame is gone; before, the lower half of the spawner's id
     const task_type* type;
     wait_node* joiner = nullptr;
     task_id id;
@@ -51,6 +54,7 @@ struct task_record {
     enum class outcome : std::uint8_t { none, value, exception, cancelled } ended_with = outcome::none;
     bool adopted : 1 = false;  // the runtime's: whether it is, or was, in the list of live tasks
     bool named : 1 = false;    // the runtime's: whether it keeps a name for the task
+    bool root_gone = false;    // whether the frame is
 
     // Links of the runtime's list of live tasks; its thread or lock only.
     task_header* live_prev = nullptr;
@@ -74,8 +78,7 @@ public:
         if (*std::launder(reinterpret_cast<mark*>(block)) == 0)
             frame_pool::deallocate(block, prefix() + size);
         else  // the block stays for the result; release() frees it
-            std::launder(reinterpret_cast<task_header*>(block))->frame_size =
-                static_cast<std::uint32_t>(size);
+            std::launder(reinterpret_cast<task_header*>(block))->keep_without_frame(size);
     }
 
     /// Makes the frame at `root` a task of `home`, referenced by the runtime and by one handle.
@@ -116,11 +119,14 @@ public:
     // -- the owner's turn ------------------------------------------------------------------------
 
     /// Whether the frame is gone already, so that its place may hold a result.
-    [[nodiscard]] bool root_destroyed() const noexcept { return frame_size != 0; }
+    [[nodiscard]] bool root_destroyed() const noexcept { return root_gone; }
 
     /// One turn: starts the root or resumes what was woken. True: the task has ended.
     bool run_turn(std::uint32_t budget = budget_per_turn) {
         begin_turn(budget);
+#if WEIR_INSPECT
+        in_use += 2;
+#endif
         if (!abort_requested()) [[likely]] {
             if (auto const root = take_transfer())
                 drive(root);  // what it wakes meanwhile belongs to the next turn
@@ -140,6 +146,24 @@ public:
         return claimed();
     }
     void set_outcome(outcome o) noexcept { ended_with = o; }
+
+    // -- for dumps, on the owner's turn ------------------------------------------------------------
+
+    /// How many turns the task has had.
+    [[nodiscard]] std::uint32_t turns() const noexcept { return in_use / 2; }
+    /// Whose turn has spawned the task, if any: the lower half of its id.
+    [[nodiscard]] std::uint32_t spawner() const noexcept { return root_gone ? 0 : frame_size; }
+    void set_spawner(const task_header* t) noexcept {
+        if (t != nullptr) frame_size = static_cast<std::uint32_t>(t->id());
+    }
+    /// As await_mark::set_idle_since.
+    void set_idle_since(std::uint32_t ms) noexcept { root_mark().set_idle_since(ms); }
+    [[nodiscard]] std::uint32_t idle_since() noexcept { return root_mark().idle_since(); }
+    /// Who waits for the task's end, or null.
+    [[nodiscard]] const owner* joined_by() noexcept {
+        scoped_lock guard(lock);
+        return joiner != nullptr ? joiner->who : nullptr;
+    }
 
     // -- who joins or aborts, on any thread ------------------------------------------------------
 
@@ -182,6 +206,15 @@ public:
 private:
     static constexpr std::uint32_t detached = std::uint32_t{1} << 31;  // of `references`
 
+    void keep_without_frame(std::size_t size) noexcept {
+        frame_size = static_cast<std::uint32_t>(size);
+        root_gone = true;
+    }
+    /// Behind what the compiler puts in front of a promise, and what every promise begins with.
+    [[nodiscard]] await_mark& root_mark() noexcept {
+        return *std::launder(
+            reinterpret_cast<await_mark*>(static_cast<std::byte*>(frame()) + await_mark::in_frame));
+    }
     void destroy() noexcept {
         type->destroy_result(*this);
         frame_pool::deallocate(this, prefix() + frame_size);
