@@ -85,8 +85,8 @@ public:
     [[nodiscard]] task_header& joined() const noexcept { return **place_; }
 
 protected:
-    join_wait(task_header*& handle, owner& o) noexcept
-        : leaf_awaiter(o, wait_kind::join_task), place_(&handle) {}
+    join_wait(task_header*& place, owner& o) noexcept
+        : leaf_awaiter(o, wait_kind::join_task), place_(&place) {}
     ~join_wait() = default;
 
     task_header** place_;  // in the handle
@@ -379,8 +379,10 @@ namespace this_task {
 /// The id of the running task, also in destructors that run while it is destroyed.
 [[nodiscard]] inline std::optional<task_id> try_id() noexcept {
     detail::execution* const here = detail::execution::here();
-    if (here == nullptr || here->current == nullptr) return std::nullopt;
-    return static_cast<detail::task_header*>(here->current)->id();
+    if (here == nullptr) return std::nullopt;
+    detail::owner* const running = here->current;
+    if (running == nullptr) return std::nullopt;
+    return static_cast<detail::task_header*>(running)->id();
 }
 /// As try_id; throws no_runtime_error outside of a task.
 [[nodiscard]] inline task_id id() {
@@ -393,8 +395,9 @@ namespace this_task {
 /// Whether an abort of the running task has been asked for; it takes effect at its next suspension.
 [[nodiscard]] inline bool is_cancelled() noexcept {
     detail::execution* const here = detail::execution::here();
-    return here != nullptr && here->current != nullptr &&
-           here->current->abort_requested();
+    if (here == nullptr) return false;
+    const detail::owner* const running = here->current;
+    return running != nullptr && running->abort_requested();
 }
 
 }  // namespace this_task

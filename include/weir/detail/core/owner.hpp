@@ -23,6 +23,7 @@
 #include <utility>
 
 #include <weir/detail/core/inline_turns.hpp>
+#include <weir/detail/core/observed.hpp>
 #include <weir/detail/core/ready_ring.hpp>
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/wait_node.hpp>
@@ -64,7 +65,7 @@ protected:
 struct execution {
     local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
     scheduler* pool = nullptr;         // what this thread is a worker of
-    owner* current = nullptr;          // whose turn it is
+    published<owner*> current{nullptr};  // whose turn it is
     bool may_block = false;            // for a function that was given a thread to block
 
     /// Null on a thread that is not running tasks.
@@ -143,6 +144,10 @@ public:
     [[nodiscard]] bool claimed() const noexcept {
         return (mailbox_.load(sync::memory_order_acquire) & parked_bit) == 0;  // from post
     }
+
+    /// Takes the turn of an owner that is parked, to look at it: as if it had been woken, so that who
+    /// took the turn parks the owner again or schedules it.
+    [[nodiscard]] bool borrow_turn() noexcept { return claim(); }
 
     // -- the owner's turn ------------------------------------------------------------------------
 

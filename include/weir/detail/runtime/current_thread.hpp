@@ -199,10 +199,24 @@ protected:  // a simulation chooses for itself who runs next
             end(t);
         else if (t.has_taken())
             t.make_ready(*this);
+        else
+            note_idle(t);
         execution_.current = nullptr;
     }
 
+    void note_time() noexcept {
+#if WEIR_INSPECT
+        coarse_now_ = sync::coarse_now_ms();
+#endif
+    }
+    /// A turn has ended, and nothing is left to resume.
+    void note_idle([[maybe_unused]] task_header& t) noexcept {
+#if WEIR_INSPECT
+        t.set_idle_since(coarse_now_);
+#endif
+    }
     void look_at_events() noexcept {
+        note_time();
         time().fire();
         events().poll();
         publish_counts();
@@ -230,6 +244,7 @@ protected:  // a simulation chooses for itself who runs next
         log_.park();
         events().park(timeout);
         log_.unpark();
+        note_time();
         {
             scoped_lock guard(injection_lock_);
             sleeping_ = false;
@@ -250,7 +265,8 @@ protected:  // a simulation chooses for itself who runs next
 
     /// Destroys what is left of a task, whether it has ended or not.
     void end(task_header& t) noexcept {
-        owner* const outer = std::exchange(execution_.current, &t);
+        owner* const outer = execution_.current;
+        execution_.current = &t;
         (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
         if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
         --live_count_;
@@ -368,6 +384,7 @@ protected:  // a simulation chooses for itself who runs next
     std::uint32_t until_events_ = 1;
     std::uint32_t until_injected_ = 1;
     std::uint64_t random_;
+    std::uint32_t coarse_now_ = 0;  // as of the last look at the events
     bool closing_ = false;
 
     small_lock injection_lock_;

@@ -99,6 +99,7 @@ private:
     void enqueue(owner& o) noexcept;
     void run_turn(owner& o, const tenure& mine);
     void look_at_events() noexcept;
+    void note_time() noexcept;
 
     static constexpr unsigned lifo_limit = 3;
     static constexpr std::chrono::nanoseconds patience = std::chrono::microseconds(20);
@@ -120,6 +121,7 @@ private:
 
     alignas(cache_line) sync::atomic<owner*> lifo_{nullptr};
     counter turns_;
+    published<std::uint32_t> coarse_now_{0};  // as of the last look at the events
     counter local_schedules_, overflows_, steals_, steal_operations_;
     work_queue queue_;
 };
