@@ -20,6 +20,8 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
+struct runtime_dump;  // weir/inspect.hpp
+
 namespace test {
 class simulation;
 }
@@ -145,6 +147,8 @@ public:
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
     /// What the runtime has counted so far. Any thread, also after the end.
     [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
+    /// What every live task waits for: include <weir/inspect.hpp>. Any thread.
+    [[nodiscard]] runtime_dump dump() const;
 
     friend bool operator==(const runtime_handle&, const runtime_handle&) = default;
 
@@ -215,6 +219,8 @@ public:
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
     /// What the runtime has counted so far. Any thread, also after the end.
     [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
+    /// What every live task waits for: include <weir/inspect.hpp>. Any thread.
+    [[nodiscard]] runtime_dump dump() const;
 
 private:
     std::shared_ptr<detail::current_thread_core> core_;
@@ -282,6 +288,8 @@ public:
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
     /// What the runtime has counted so far. Any thread, also after the end.
     [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
+    /// What every live task waits for: include <weir/inspect.hpp>. Any thread.
+    [[nodiscard]] runtime_dump dump() const;
 
 private:
     std::shared_ptr<detail::multi_thread_core> core_;

@@ -16,16 +16,24 @@ struct channel_look {
     std::size_t waiting_senders = 0, waiting_receivers = 0;
 };
 
+class handle_counts;
+
+/// For dumps: one for each type of channel.
+struct channel_kind {
+    const char* name;
+    void (*look)(const handle_counts&, channel_look&);
+};
+
 /// Base of a channel's state.
 class handle_counts {
 public:
-    using look_function = void (*)(const handle_counts&, channel_look&);
-    explicit handle_counts(look_function f) noexcept : look_(f) {}
+    explicit handle_counts(const channel_kind& kind) noexcept : kind_(&kind) {}
 
+    [[nodiscard]] const char* kind_name() const noexcept { return kind_->name; }
     /// Any thread.
     [[nodiscard]] channel_look look() const {
         channel_look found;
-        look_(*this, found);
+        kind_->look(*this, found);
         return found;
     }
 
@@ -68,7 +76,7 @@ private:
         return c.fetch_sub(1, sync::memory_order_acq_rel) == 1;
     }
 
-    look_function look_;
+    const channel_kind* kind_;
     count strong_{1};
     count receivers_{1};
     count weak_{0};

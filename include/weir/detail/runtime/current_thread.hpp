@@ -9,8 +9,10 @@
 // thread's injection arrives; the destructor waits for all of them, so nobody schedules into a
 // runtime that is gone.
 
+#include <chrono>
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include <weir/detail/core/standalone.hpp>
@@ -87,6 +89,32 @@ public:
         m.budget_forced_yields = forced_yields();
         blocking_.report(m);
         return m;
+    }
+
+    /// The driving thread shows the tasks between two turns, or the caller where nobody drives.
+    bool inspect(task_inspector& to) override {
+        if (is_driven_here()) return show_tasks(to), true;
+        inspection mine{.to = &to};
+        ask_for(mine);
+        const auto give_up = sync::now() + inspection_patience;
+        for (;;) {
+            if (turn_.try_take()) {
+                {
+                    driving here(*this);
+                    drain_injected();
+                }
+                turn_.pass_on();
+            }
+            mine.done.park_for(std::chrono::milliseconds(5));
+            scoped_lock guard(injection_lock_);
+            if (mine.at == inspection::phase::answered) break;
+            if (mine.at == inspection::phase::asked && sync::now() >= give_up) {
+                withdraw(mine);
+                return false;
+            }
+        }
+        if (mine.failure) std::rethrow_exception(mine.failure);
+        return true;
     }
 
     // -- the driving thread ----------------------------------------------------------------------
@@ -173,6 +201,8 @@ protected:  // a simulation chooses for itself who runs next
         runtime_core* entered_;
     };
 
+    std::uint32_t coarse_now_ = 0;  // as of the last look at the events
+
     [[nodiscard]] bool is_driven_here() const noexcept { return execution::here() == &execution_; }
 
     void step() {
@@ -236,7 +266,7 @@ protected:  // a simulation chooses for itself who runs next
         auto const timeout = time().is_paused() ? std::nullopt : time().until_next();
         {
             scoped_lock guard(injection_lock_);
-            if (injected_first_ != nullptr) return;
+            if (injected_first_ != nullptr || inspections_ != nullptr) return;
             if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
@@ -315,11 +345,13 @@ protected:  // a simulation chooses for itself who runs next
     bool drain_injected() {
         if (!injected_hint_.load(sync::memory_order_relaxed)) return false;
         owner* first = nullptr;
+        inspection* asked = nullptr;
         {
             scoped_lock guard(injection_lock_);
             first = std::exchange(injected_first_, nullptr);
             injected_last_ = nullptr;
             injected_hint_.store(false, sync::memory_order_relaxed);
+            asked = take_inspections();
         }
         const bool any = first != nullptr;
         while (first != nullptr) {
@@ -334,6 +366,8 @@ protected:  // a simulation chooses for itself who runs next
             if (!t.is_queued()) ++arrivals_;
             t.make_ready(*this);
         }
+        if (asked != nullptr) [[unlikely]]
+            answer(asked);
         return any;
     }
     /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
@@ -351,6 +385,60 @@ protected:  // a simulation chooses for itself who runs next
             injected_hint_.store(true, sync::memory_order_relaxed);
             WEIR_RETHROW;
         }
+    }
+
+    // -- dumps -----------------------------------------------------------------------------------
+
+    /// What another thread wants to see; it waits on its stack. Under the injection lock.
+    struct inspection {
+        enum class phase : std::uint8_t { asked, running, answered };
+
+        task_inspector* to;
+        std::exception_ptr failure{};
+        inspection* next = nullptr;
+        phase at = phase::asked;
+        sync::parker done{};
+    };
+    static constexpr std::chrono::milliseconds inspection_patience{500};
+
+    void ask_for(inspection& i) noexcept {
+        scoped_lock guard(injection_lock_);
+        i.next = inspections_;
+        inspections_ = &i;
+        injected_hint_.store(true, sync::memory_order_relaxed);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+    void withdraw(inspection& i) noexcept {  // with the lock held
+        inspection** at = &inspections_;
+        while (*at != &i) at = &(*at)->next;
+        *at = i.next;
+    }
+    inspection* take_inspections() noexcept {  // with the lock held
+        for (inspection* i = inspections_; i != nullptr; i = i->next)
+            i->at = inspection::phase::running;
+        return std::exchange(inspections_, nullptr);
+    }
+    WEIR_COLD void answer(inspection* list) noexcept {
+        while (list != nullptr) {
+            inspection& i = *list;
+            list = i.next;
+            WEIR_TRY {
+                show_tasks(*i.to);
+            }
+            WEIR_CATCH_ALL { i.failure = std::current_exception(); }
+            scoped_lock guard(injection_lock_);
+            i.at = inspection::phase::answered;
+            i.done.unpark();  // under the lock: then it goes
+        }
+    }
+    void show_tasks(task_inspector& to) {
+        for (task_header* t = live_; t != nullptr; t = t->live_next) {
+            if (t == execution_.current)
+                to.busy({t, t->id(), t->site(), task_kind::task, true});
+            else
+                to.suspended(*t, t->is_queued());
+        }
+        blocking_.inspect(to);
     }
 
     /// The calling thread's turn to drive. Its root ends with it at the latest: what that awaits
@@ -384,7 +472,6 @@ protected:  // a simulation chooses for itself who runs next
     std::uint32_t until_events_ = 1;
     std::uint32_t until_injected_ = 1;
     std::uint64_t random_;
-    std::uint32_t coarse_now_ = 0;  // as of the last look at the events
     bool closing_ = false;
 
     small_lock injection_lock_;
@@ -393,6 +480,7 @@ protected:  // a simulation chooses for itself who runs next
     sync::atomic<bool> injected_hint_{false};
     bool sleeping_ = false;
     bool closed_ = false;
+    inspection* inspections_ = nullptr;
     std::uint64_t injections_ = 0;
     std::uint64_t spawned_elsewhere_ = 0;
 

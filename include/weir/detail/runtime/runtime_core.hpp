@@ -17,6 +17,7 @@
 #include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/options.hpp>
 #include <weir/detail/runtime/shutdown_report.hpp>
+#include <weir/detail/runtime/task_inspector.hpp>
 #include <weir/detail/runtime/thread_group.hpp>
 #include <weir/detail/runtime/time_driver.hpp>
 
@@ -52,6 +53,19 @@ public:
     virtual void timers_changed() noexcept = 0;
     /// What has been counted. Any thread.
     [[nodiscard]] virtual runtime_metrics measure() = 0;
+    /// Shows every live task. False: the thread that runs the tasks was too busy to say. Any thread.
+    [[nodiscard]] virtual bool inspect(task_inspector& to) = 0;
+    /// Whether a task waits as it did after `turns` turns, or at least did so when the others were
+    /// shown. Any thread.
+    [[nodiscard]] virtual bool has_not_run_since(task_id, std::uint32_t /*turns*/) { return true; }
+    /// What await_mark::idle_since counts in, now.
+    [[nodiscard]] virtual std::uint32_t idle_clock() const noexcept {
+#if WEIR_INSPECT
+        return sync::coarse_now_ms();
+#else
+        return 0;
+#endif
+    }
     /// Where this runtime's blocking functions run.
     virtual blocking_pool& blocking() noexcept = 0;
 
@@ -71,6 +85,7 @@ public:
 
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
     [[nodiscard]] time_driver& time() noexcept { return time_; }
+    [[nodiscard]] std::int64_t time_now() const noexcept { return time_.now(); }
     [[nodiscard]] driver& events() noexcept { return driver_; }
 
     /// Where there is no memory for it, the task goes without a name.
@@ -84,7 +99,13 @@ public:
     }
 
     [[nodiscard]] running_task describe(const task_header& t, task_kind kind) {
-        return running_task{name_of(t), t.id(), t.site(), kind};
+        return running_task{name_of(t.id()), t.id(), t.site(), kind};
+    }
+
+    [[nodiscard]] std::string name_of(task_id id) {
+        scoped_lock guard(names_lock_);
+        auto const found = names_.find(id);
+        return found == names_.end() ? std::string() : found->second;
     }
 
     /// A task has ended: its name is not needed any more.
@@ -134,12 +155,6 @@ public:
     }
 
 protected:
-    [[nodiscard]] std::string name_of(const task_header& t) {
-        scoped_lock guard(names_lock_);
-        auto const found = names_.find(t.id());
-        return found == names_.end() ? std::string() : found->second;
-    }
-
     void add_forced_yield() noexcept { forced_yields_.fetch_add(1, sync::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t forced_yields() const noexcept {
         return forced_yields_.load(sync::memory_order_relaxed);
@@ -194,7 +209,7 @@ private:
 };
 
 inline void runtime_core::report_unhandled(const task_header& t, std::exception_ptr e) noexcept {
-    const std::string name = name_of(t);
+    const std::string name = name_of(t.id());
     const unhandled& policy = options_.on_unhandled;
     if (policy.function()) {
         policy.function()(unhandled_exception_info{t.id(), name, t.site(), e});

@@ -60,6 +60,10 @@ public:
         return all_ended;
     }
 
+    [[nodiscard]] std::uint32_t idle_clock() const noexcept override {
+        return static_cast<std::uint32_t>(time_now() / 1'000'000);
+    }
+
     /// Runs what can run without the clock.
     void run_until_idle() {
         check_outside();
@@ -93,7 +97,7 @@ public:
         allocation_gate::suspended const outside;
         std::string text;
         for (task_header* t = live_; t != nullptr; t = t->live_next) {
-            const std::string name = name_of(*t);
+            const std::string name = name_of(t->id());
             std::string line = "  task " + std::to_string(static_cast<std::uint64_t>(t->id()));
             if (!name.empty()) line += " \"" + name + '"';
             if (t->site().line() != 0)
@@ -180,6 +184,7 @@ private:
             static_cast<void>(t.post_abort());
             cancelled_ = true;
         }
+        coarse_now_ = idle_clock();
         run(t, draw_budget());
         if (watched) after_watched_turn(t);
     }
