@@ -82,8 +82,8 @@ public:
     [[nodiscard]] std::uint64_t trace() const noexcept { return core_->trace(); }
 
     [[nodiscard]] std::size_t live_tasks() const noexcept { return core_->live_tasks(); }
-    /// Every live task with its name, where it was spawned, and whether it waits; one a line.
-    [[nodiscard]] std::string dump() const { return core_->dump(); }
+    /// As a runtime's; times are virtual.
+    [[nodiscard]] runtime_dump dump() const { return core_->dump(); }
     /// Lets what is about to end do so, for up to ten seconds of virtual time, and throws leak_error
     /// where tasks are left, or frames and channels that the simulation has seen made. Frames are
     /// counted by their pool: not under AddressSanitizer, which does it better.
@@ -118,7 +118,7 @@ inline void simulation::check_leaks() {
     advance(std::chrono::seconds(10));
     if (live_tasks() != 0) {
         const std::string text =
-            std::to_string(live_tasks()) + " tasks have not ended:\n" + core_->dump();
+            std::to_string(live_tasks()) + " tasks have not ended:\n" + core_->dump().to_string();
         core_->destroy_all();
         detail::fail<leak_error>(text.c_str());
     }

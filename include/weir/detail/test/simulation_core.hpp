@@ -20,6 +20,7 @@
 #include <weir/detail/runtime/current_thread.hpp>
 #include <weir/detail/test/network.hpp>
 #include <weir/detail/test/options.hpp>
+#include <weir/inspect.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -92,20 +93,9 @@ public:
     }
     [[nodiscard]] network& net() noexcept { return *network_; }
 
-    /// Every live task, one a line.
-    [[nodiscard]] std::string dump() {
+    [[nodiscard]] runtime_dump dump() {
         allocation_gate::suspended const outside;
-        std::string text;
-        for (task_header* t = live_; t != nullptr; t = t->live_next) {
-            const std::string name = name_of(t->id());
-            std::string line = "  task " + std::to_string(static_cast<std::uint64_t>(t->id()));
-            if (!name.empty()) line += " \"" + name + '"';
-            if (t->site().line() != 0)
-                line += std::string(", spawned at ") + t->site().file_name() + ':' +
-                        std::to_string(t->site().line());
-            text = line + (t->is_queued() ? ", can run\n" : ", waits\n") + text;
-        }
-        return text;
+        return dump_maker(*this).make();
     }
     void destroy_all() noexcept {
         driving here(*this);
@@ -152,7 +142,7 @@ private:
     }
     template <class Error>
     [[noreturn]] void give_up(const std::string& why) {
-        const std::string text = why + ".\n" + dump();
+        const std::string text = why + ".\n" + dump().to_string();
         destroy_all();  // they may refer to what the caller's stack holds
         fail<Error>(text.c_str());
     }
