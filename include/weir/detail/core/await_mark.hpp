@@ -3,8 +3,8 @@
 //
 // Nothing is written while a coroutine runs. A co_await that suspends leaves two marks in its own
 // promise, in room that is free until the coroutine ends: its source location where the result will
-// be, and how far behind the promise its awaiter lies. From there a dump finds the awaiter, what
-// that waits for, and the coroutines in it. The marks are read on the owner's turn only, which who
+// be, and where its awaiter is. From there a dump finds what that waits for, and the coroutines in
+// it. The marks are read on the owner's turn only, which who
 // makes a dump takes for a moment: no task is resumed for it.
 
 #include <concepts>
@@ -60,7 +60,7 @@ protected:
 };
 
 /// Which of these an awaiter is.
-enum class awaiter_form : std::uint16_t { unknown, operation, composite, coroutine };
+enum class awaiter_form : std::uint8_t { unknown, operation, composite, coroutine };
 
 template <class Awaiter>
 constexpr awaiter_form form_of() noexcept {
@@ -102,14 +102,9 @@ public:
         if constexpr (form == awaiter_form::unknown) {
             awaiter_ = somewhere;
         } else {
-            // Both are in the frame, so that this is a constant.
-            const auto distance = static_cast<std::size_t>(
-                reinterpret_cast<const std::byte*>(&(const form_base<form>&)a) -
-                reinterpret_cast<const std::byte*>(this));
-            awaiter_ = distance < reach
-                           ? static_cast<std::uint16_t>(distance / unit * forms +
-                                                        static_cast<std::size_t>(form))
-                           : somewhere;
+            const auto* const base = &(const form_base<form>&)a;
+            static_assert(alignof(form_base<form>) >= forms);
+            awaiter_ = low(base) + static_cast<std::uint32_t>(form);
         }
     }
 
@@ -123,7 +118,7 @@ public:
     }
     void show_awaiter(wait_visitor& to) const {
         const void* const at =
-            reinterpret_cast<const std::byte*>(this) + awaiter_ / forms * unit;
+            reinterpret_cast<const std::byte*>(this) + (awaiter_ / forms * forms - low(this));
         switch (static_cast<awaiter_form>(awaiter_ % forms)) {
             case awaiter_form::operation: return show(to, *static_cast<const wait_node*>(at));
             case awaiter_form::composite: return show(to, *static_cast<const composite_wait*>(at));
@@ -132,24 +127,22 @@ public:
         }
     }
 
-    /// For the coroutine that a task began with: when the task's last turn ended, in milliseconds
-    /// of the runtime's coarse clock.
-    void set_idle_since(std::uint32_t ms) noexcept { idle_since_ = ms; }
-    [[nodiscard]] std::uint32_t idle_since() const noexcept { return idle_since_; }
-
 protected:
     enum class state : std::uint8_t { empty, value, exception };
 
     state state_ = state::empty;
 
 private:
-    static constexpr std::size_t unit = alignof(void*);
-    static constexpr std::size_t forms = 4;
-    static constexpr std::uint16_t somewhere = UINT16_MAX / forms * forms;
-    static constexpr std::size_t reach = somewhere / forms * unit;
+    static constexpr std::uint32_t forms = 4;
+    static constexpr std::uint32_t somewhere = forms;
 
-    std::uint16_t awaiter_ = 0;  // its distance in units, and its form; 0: the coroutine never waited
-    std::uint32_t idle_since_ = 0;
+    static std::uint32_t low(const void* p) noexcept {
+        return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(p));
+    }
+
+    // The lower half of the awaiter's address, which is in the same frame as this, behind it, and its
+    // form. 0: the coroutine never waited.
+    std::uint32_t awaiter_ = 0;
 };
 static_assert(sizeof(await_mark) == 8 && sizeof(std::source_location) <= sizeof(void*));
 

@@ -254,6 +254,12 @@ public:
 
     [[nodiscard]] bool has_budget() const noexcept { return budget_ != 0; }
     void spend_budget() noexcept { --budget_; }
+    // A task that waits has no use for it, and keeps there since when it waits; 0 stays what it says.
+    void set_idle_since(std::uint32_t ms) noexcept {
+        if (budget_ != 0) budget_ = ms | 1;
+    }
+    /// In milliseconds of the runtime's coarse clock, but for the lowest bit; 0: not known.
+    [[nodiscard]] std::uint32_t idle_since() const noexcept { return budget_; }
     std::uint32_t exchange_budget(std::uint32_t b) noexcept { return std::exchange(budget_, b); }
 
     // -- whether code of this turn holds a tracked_mutex, and so must not suspend ------------------

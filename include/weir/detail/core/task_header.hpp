@@ -54,7 +54,7 @@ struct task_record {
     enum class outcome : std::uint8_t { none, value, exception, cancelled } ended_with = outcome::none;
     bool adopted : 1 = false;  // the runtime's: whether it is, or was, in the list of live tasks
     bool named : 1 = false;    // the runtime's: whether it keeps a name for the task
-    bool root_gone = false;    // whether the frame is
+    bool root_gone : 1 = false;  // whether the frame is
 
     // Links of the runtime's list of live tasks; its thread or lock only.
     task_header* live_prev = nullptr;
@@ -156,9 +156,6 @@ public:
     void set_spawner(const task_header* t) noexcept {
         if (t != nullptr) frame_size = static_cast<std::uint32_t>(t->id());
     }
-    /// As await_mark::set_idle_since.
-    void set_idle_since(std::uint32_t ms) noexcept { root_mark().set_idle_since(ms); }
-    [[nodiscard]] std::uint32_t idle_since() noexcept { return root_mark().idle_since(); }
     /// Who waits for the task's end, or null.
     [[nodiscard]] const owner* joined_by() noexcept {
         scoped_lock guard(lock);
@@ -209,11 +206,6 @@ private:
     void keep_without_frame(std::size_t size) noexcept {
         frame_size = static_cast<std::uint32_t>(size);
         root_gone = true;
-    }
-    /// Behind what the compiler puts in front of a promise, and what every promise begins with.
-    [[nodiscard]] await_mark& root_mark() noexcept {
-        return *std::launder(
-            reinterpret_cast<await_mark*>(static_cast<std::byte*>(frame()) + await_mark::in_frame));
     }
     void destroy() noexcept {
         type->destroy_result(*this);

@@ -41,7 +41,7 @@ private:
         task_info& info = add(&t, t.id(), t.site());
         info.resumes = t.turns();
         info.state = can_run || info.resumes == 0 ? task_state::ready : task_state::waiting;
-        if (info.state == task_state::waiting)
+        if (info.state == task_state::waiting && t.idle_since() != 0)
             info.idle_for = std::chrono::milliseconds(
                 std::max<std::int32_t>(0, static_cast<std::int32_t>(now_ - t.idle_since())));
         if (std::uint64_t lower = t.spawner()) {

@@ -58,7 +58,7 @@ public:
     /// Whether a task waits as it did after `turns` turns, or at least did so when the others were
     /// shown. Any thread.
     [[nodiscard]] virtual bool has_not_run_since(task_id, std::uint32_t /*turns*/) { return true; }
-    /// What await_mark::idle_since counts in, now.
+    /// What owner::idle_since counts in, now.
     [[nodiscard]] virtual std::uint32_t idle_clock() const noexcept {
 #if WEIR_INSPECT
         return sync::coarse_now_ms();
