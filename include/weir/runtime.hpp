@@ -20,8 +20,6 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
-struct runtime_dump;  // weir/inspect.hpp
-
 namespace test {
 class simulation;
 }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <variant>
 
+#include <weir/detail/core/await_mark.hpp>
 #include <weir/detail/core/awaitable.hpp>
 #include <weir/detail/core/resume_hook.hpp>
 #include <weir/detail/core/standalone.hpp>

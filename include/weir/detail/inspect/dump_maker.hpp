@@ -40,7 +40,7 @@ private:
     void suspended(task_header& t, bool can_run) override {
         task_info& info = add(&t, t.id(), t.site());
         info.resumes = t.turns();
-        info.state = can_run || info.resumes == 0 ? task_state::ready : task_state::waiting;
+        info.state = can_run || (WEIR_INSPECT && info.resumes == 0) ? task_state::ready : task_state::waiting;
         if (info.state == task_state::waiting && t.idle_since() != 0)
             info.idle_for = std::chrono::milliseconds(
                 std::max<std::int32_t>(0, static_cast<std::int32_t>(now_ - t.idle_since())));

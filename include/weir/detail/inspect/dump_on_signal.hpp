@@ -29,6 +29,11 @@ struct dump_on_signal::state {
             s.print();
         }
     }
+    static runtime_options unwatched() {
+        runtime_options o;
+        o.slow_turn = {};  // a dump may take long
+        return o;
+    }
     void print() const {
         const runtime_dump dump = of.dump();
         if (to)
@@ -39,7 +44,7 @@ struct dump_on_signal::state {
 
     runtime_handle of;
     std::function<void(const runtime_dump&)> to;
-    current_thread_runtime own;
+    current_thread_runtime own{unwatched()};
     cancellation_token stop;
     detail::sync::thread thread;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include <weir/detail/inspect/dump_maker.hpp>
 #include <weir/inspect.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -111,4 +112,16 @@ inline std::ostream& operator<<(std::ostream& out, const runtime_dump& d) {
     return out << d.to_string();
 }
 
+namespace detail {
+
+inline void report_deadlocks(runtime_core& core) {
+    const runtime_dump d = dump_maker(core).make();
+    if (d.deadlocks.empty()) return;
+    if (core.options().on_deadlock) return core.options().on_deadlock(d);
+    std::fputs(d.to_string().c_str(), stderr);
+}
+inline const bool deadlocks_are_reported =
+    (runtime_core::report_deadlocks.store(&report_deadlocks, sync::memory_order_relaxed), true);
+
+}  // namespace detail
 WEIR_ABI_END }  // namespace weir

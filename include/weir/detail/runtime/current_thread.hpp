@@ -13,19 +13,25 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include <weir/detail/core/standalone.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/driving_turn.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
+#include <weir/detail/runtime/watchdog.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
 class current_thread_core : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
-        : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
+        : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)),
+          is_watched_(watchdog::is_wanted(this->options())) {
+        watchdog_.start();
+    }
     ~current_thread_core() override { shut_down({}, nullptr); }
 
     // -- any thread ------------------------------------------------------------------------------
@@ -110,11 +116,26 @@ public:
             if (mine.at == inspection::phase::answered) break;
             if (mine.at == inspection::phase::asked && sync::now() >= give_up) {
                 withdraw(mine);
-                return false;
+                break;
             }
+        }
+        if (mine.at == inspection::phase::asked) {
+            show_names(to);
+            return false;
         }
         if (mine.failure) std::rethrow_exception(mine.failure);
         return true;
+    }
+
+    [[nodiscard]] std::size_t turn_sources() const noexcept override { return 1; }
+    [[nodiscard]] turn_glimpse glimpse(std::size_t) const noexcept override {
+        return {polls_.value(), execution_.current};
+    }
+    [[nodiscard]] std::optional<busy_task> find_live(const owner* task) noexcept override {
+        live_guard const guard(*this);
+        for (const task_header* t = live_; t != nullptr && is_watched_; t = t->live_next)
+            if (t == task) return busy_task{t, t->id(), t->site(), task_kind::task, true};
+        return std::nullopt;
     }
 
     // -- the driving thread ----------------------------------------------------------------------
@@ -152,6 +173,7 @@ public:
 
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        watchdog_.stop();
         stop();
         turn_.take_last();
         destroy_tasks();
@@ -282,9 +304,29 @@ protected:  // a simulation chooses for itself who runs next
         time().fire();  // the park has taken the events
     }
 
+    /// Where a watchdog may look at the list of tasks, a lock guards it.
+    class live_guard {
+    public:
+        explicit live_guard(current_thread_core& core) noexcept
+            : lock_(core.is_watched_ ? &core.live_lock_ : nullptr) {
+            if (lock_ != nullptr) [[unlikely]]
+                lock_->lock();
+        }
+        live_guard(const live_guard&) = delete;
+        live_guard& operator=(const live_guard&) = delete;
+        ~live_guard() {
+            if (lock_ != nullptr) [[unlikely]]
+                lock_->unlock();
+        }
+
+    private:
+        small_lock* lock_;
+    };
+
     // -- tasks -----------------------------------------------------------------------------------
 
     void adopt(task_header& t) noexcept {
+        live_guard const guard(*this);
         t.live_prev = nullptr;
         t.live_next = live_;
         if (live_ != nullptr) live_->live_prev = &t;
@@ -297,8 +339,11 @@ protected:  // a simulation chooses for itself who runs next
     void end(task_header& t) noexcept {
         owner* const outer = execution_.current;
         execution_.current = &t;
-        (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
-        if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+        {
+            live_guard const guard(*this);
+            (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
+            if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+        }
         --live_count_;
         ended_.add();
         bool claimed = false;
@@ -431,6 +476,23 @@ protected:  // a simulation chooses for itself who runs next
             i.done.unpark();  // under the lock: then it goes
         }
     }
+    /// Where the driving thread does not answer: who there is, if a lock guards that.
+    void show_names(task_inspector& to) {
+        std::vector<busy_task> tasks;
+        if (is_watched_) {
+            for (std::size_t room = 64;; room *= 2) {
+                tasks.clear();
+                tasks.reserve(room);
+                live_guard const guard(*this);
+                const task_header* t = live_;
+                for (; t != nullptr && tasks.size() < room; t = t->live_next)
+                    tasks.push_back({t, t->id(), t->site(), task_kind::task, t == execution_.current});
+                if (t == nullptr) break;
+            }
+        }
+        for (const busy_task& t : tasks) to.busy(t);
+        blocking_.inspect(to);
+    }
     void show_tasks(task_inspector& to) {
         for (task_header* t = live_; t != nullptr; t = t->live_next) {
             if (t == execution_.current)
@@ -473,6 +535,8 @@ protected:  // a simulation chooses for itself who runs next
     std::uint32_t until_injected_ = 1;
     std::uint64_t random_;
     bool closing_ = false;
+    const bool is_watched_;
+    small_lock live_lock_;
 
     small_lock injection_lock_;
     owner* injected_first_ = nullptr;
@@ -497,6 +561,7 @@ protected:  // a simulation chooses for itself who runs next
     wake_log log_;
 
     blocking_pool blocking_{*this};
+    watchdog watchdog_{*this};
 };
 
 }  // namespace detail

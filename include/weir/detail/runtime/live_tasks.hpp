@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <weir/detail/core/small_lock.hpp>
@@ -91,6 +92,15 @@ public:
         for (task_header* t = s.first; t != nullptr; t = t->live_next)
             if (t->id() == id) return t->borrow_turn() ? t : nullptr;
         return nullptr;
+    }
+    /// What is known of a task, which may be gone.
+    [[nodiscard]] std::optional<busy_task> find(const owner* task) noexcept {
+        for (shard& s : shards_) {
+            scoped_lock guard(s.lock);
+            for (const task_header* t = s.first; t != nullptr; t = t->live_next)
+                if (t == task) return busy_task{t, t->id(), t->site(), task_kind::task, true};
+        }
+        return std::nullopt;
     }
     /// Claims a task that is parked: it is the caller's to end. Null: none is.
     [[nodiscard]] task_header* take_parked() noexcept {

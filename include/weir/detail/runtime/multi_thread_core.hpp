@@ -23,6 +23,7 @@
 #include <weir/detail/runtime/live_tasks.hpp>
 #include <weir/detail/runtime/parking.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
+#include <weir/detail/runtime/watchdog.hpp>
 #include <weir/detail/runtime/worker.hpp>
 #include <weir/detail/runtime/worker_threads.hpp>
 
@@ -45,6 +46,7 @@ public:
     void begin() {
         WEIR_TRY {
             for (worker& w : workers_) threads_.bring_to(w);
+            watchdog_.start();
         }
         WEIR_CATCH_ALL {
             shut_down({}, nullptr);
@@ -124,6 +126,13 @@ public:
         blocking_.inspect(to);
         return true;
     }
+    [[nodiscard]] std::size_t turn_sources() const noexcept override { return workers_wanted_; }
+    [[nodiscard]] turn_glimpse glimpse(std::size_t source) const noexcept override {
+        return workers_[source].glimpse();
+    }
+    [[nodiscard]] std::optional<busy_task> find_live(const owner* task) noexcept override {
+        return live_.find(task);
+    }
     bool has_not_run_since(task_id id, std::uint32_t turns) override {
         task_header* const t = live_.borrow(id);
         if (t == nullptr) return false;
@@ -140,6 +149,7 @@ public:
     }
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        watchdog_.stop();
         stop();
         const bool workers_ended = threads_.join(until);
         destroy_tasks(workers_ended);
@@ -281,6 +291,7 @@ private:
     sync::atomic<std::size_t> working_{0};  // threads that run a worker, or are in a turn without one
     worker_threads threads_{*this};
     blocking_pool blocking_{*this};
+    watchdog watchdog_{*this};
 };
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -58,6 +59,18 @@ public:
     /// Whether a task waits as it did after `turns` turns, or at least did so when the others were
     /// shown. Any thread.
     [[nodiscard]] virtual bool has_not_run_since(task_id, std::uint32_t /*turns*/) { return true; }
+    // -- for the watchdog, on its thread -----------------------------------------------------------
+
+    /// Makes a dump and reports deadlocks; null where the program does not include weir/inspect.hpp.
+    using deadlock_reporter = void (*)(runtime_core&);
+    static inline sync::atomic<deadlock_reporter> report_deadlocks{nullptr};
+
+    /// How many threads have turns of tasks, or may have.
+    [[nodiscard]] virtual std::size_t turn_sources() const noexcept = 0;
+    [[nodiscard]] virtual turn_glimpse glimpse(std::size_t source) const noexcept = 0;
+    /// What is known of a task, if it is live; none where tasks are not watched.
+    [[nodiscard]] virtual std::optional<busy_task> find_live(const owner* task) noexcept = 0;
+
     /// What owner::idle_since counts in, now.
     [[nodiscard]] virtual std::uint32_t idle_clock() const noexcept {
 #if WEIR_INSPECT
@@ -190,6 +203,8 @@ private:
             fail<std::invalid_argument>("runtime_options::global_queue_interval must not be 0");
         if (o.event_interval == 0)
             fail<std::invalid_argument>("runtime_options::event_interval must not be 0");
+        if (o.slow_turn < o.slow_turn.zero())
+            fail<std::invalid_argument>("runtime_options::slow_turn must not be negative");
         return o;
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Who is shown the tasks of a runtime, for a dump.
 
+#include <cstdint>
 #include <source_location>
 
 #include <weir/detail/core/task_header.hpp>
@@ -15,6 +16,12 @@ struct busy_task {
     std::source_location site;
     task_kind kind;
     bool runs;
+};
+
+/// How many turns a thread has begun, and whose is the last, if it has not ended.
+struct turn_glimpse {
+    std::uint64_t turns;
+    const owner* running;
 };
 
 class task_inspector {

@@ -20,6 +20,7 @@
 #include <weir/detail/core/task_header.hpp>
 #include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/parking.hpp>
+#include <weir/detail/runtime/task_inspector.hpp>
 #include <weir/detail/runtime/work_queue.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -75,6 +76,7 @@ public:
         return static_cast<std::uint32_t>(turns_.value());
     }
     /// Any thread.
+    [[nodiscard]] turn_glimpse glimpse() const noexcept { return {turns_.value(), current}; }
     void report(worker_metrics& to) const noexcept;
     sleeper& bed() noexcept { return sleeper_; }
 

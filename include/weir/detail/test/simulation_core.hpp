@@ -130,6 +130,7 @@ private:
         options.rng_seed = o.seed;
         options.start_paused = true;
         options.on_unhandled = unhandled::shutdown;
+        options.slow_turn = {};  // nothing takes time
         return options;
     }
     static void check_outside() {
