@@ -474,11 +474,13 @@ TEST_SUITE("inspect") {
     TEST_CASE("a simulation measures waits in virtual time") {
         weir::notify n;
         weir::test::simulation sim(1);
+        const unsigned line = __LINE__ + 1;
         auto h = sim.spawn([](weir::notify& w) -> weir::task<> { co_await w.notified(); }(n));
         sim.run_until_idle();
         sim.advance(2500ms);
         const auto d = sim.dump();
         REQUIRE(d.tasks.size() == 1);
+        CHECK(d.tasks[0].spawned_at.line() == line);
         CHECK(d.tasks[0].idle_for >= 2499ms);
         CHECK(d.tasks[0].idle_for <= 2500ms);
         h.abort();

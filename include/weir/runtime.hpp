@@ -184,6 +184,10 @@ public:
     }
 
     /// As weir::spawn, from anywhere. The task runs when some thread is inside block_on.
+    template <class T>
+    join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return handle().spawn(std::move(t), site);
+    }
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
@@ -253,6 +257,10 @@ public:
     }
 
     /// As weir::spawn, from anywhere.
+    template <class T>
+    join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return handle().spawn(std::move(t), site);
+    }
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);

@@ -50,6 +50,10 @@ public:
         return detail::block_on(*core_, std::forward<A>(a), site);
     }
     /// As weir::spawn. The task runs when the simulation does.
+    template <class T>
+    join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return handle().spawn(std::move(t), site);
+    }
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
