@@ -6,7 +6,6 @@
 #include <string>
 #include <unordered_map>
 
-#include <weir/detail/inspect/dump_maker.hpp>
 #include <weir/inspect.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -62,6 +61,9 @@ private:
     void add(const task_info& t) {
         text_ += title(t.id);
         if (t.kind == task_kind::blocking) text_ += ", blocking";
+        if (t.spawned_at.line() != 0) text_ += ", spawned at " + place(t.spawned_at);
+        if (t.spawned_by) text_ += " by " + title(*t.spawned_by);
+        if (t.joined_by) text_ += ", joined by " + title(*t.joined_by);
         switch (t.state) {
             case task_state::running: text_ += ", runs"; break;
             case task_state::ready: text_ += ", can run"; break;
@@ -70,9 +72,6 @@ private:
                 break;
         }
         if (t.resumes != 0) text_ += ", " + counted(t.resumes, "turn");
-        if (t.spawned_at.line() != 0) text_ += ", spawned at " + place(t.spawned_at);
-        if (t.spawned_by) text_ += " by " + title(*t.spawned_by);
-        if (t.joined_by) text_ += ", joined by " + title(*t.joined_by);
         text_ += '\n';
         for (const wait_info& w : t.waits) {
             text_.append(2 + 2 * std::size_t{w.depth}, ' ');
@@ -112,16 +111,4 @@ inline std::ostream& operator<<(std::ostream& out, const runtime_dump& d) {
     return out << d.to_string();
 }
 
-namespace detail {
-
-inline void report_deadlocks(runtime_core& core) {
-    const runtime_dump d = dump_maker(core).make();
-    if (d.deadlocks.empty()) return;
-    if (core.options().on_deadlock) return core.options().on_deadlock(d);
-    std::fputs(d.to_string().c_str(), stderr);
-}
-inline const bool deadlocks_are_reported =
-    (runtime_core::report_deadlocks.store(&report_deadlocks, sync::memory_order_relaxed), true);
-
-}  // namespace detail
 WEIR_ABI_END }  // namespace weir

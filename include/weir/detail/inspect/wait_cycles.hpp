@@ -6,26 +6,25 @@
 #include <utility>
 #include <vector>
 
-#include <weir/inspect.hpp>
+#include <weir/detail/core/task_header.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-/// Each edge says that its task waits until `waits_for` goes on. `still_waits(id)` is asked before a
+/// Each edge says that its `task` waits until `waits_for` goes on. `still_waits(id)` is asked before a
 /// cycle is reported: what was seen at different times may not have been at one time.
-template <class StillWaits>
-std::vector<std::vector<wait_edge>> find_cycles(const std::vector<wait_edge>& edges,
-                                                StillWaits still_waits) {
-    std::unordered_map<task_id, std::vector<const wait_edge*>> from;
-    for (const wait_edge& e : edges) from[e.task].push_back(&e);
+template <class Edge, class StillWaits>
+std::vector<std::vector<Edge>> find_cycles(const std::vector<Edge>& edges, StillWaits still_waits) {
+    std::unordered_map<task_id, std::vector<const Edge*>> from;
+    for (const Edge& e : edges) from[e.task].push_back(&e);
 
     enum class colour : unsigned char { unseen, on_path, done };
     std::unordered_map<task_id, colour> colours;
-    std::vector<std::vector<wait_edge>> cycles;
+    std::vector<std::vector<Edge>> cycles;
     struct step {
         task_id task;
         std::size_t next;  // of its edges
     };
-    for (const wait_edge& start : edges) {
+    for (const Edge& start : edges) {
         if (colours[start.task] != colour::unseen) continue;
         std::vector<step> path{{start.task, 0}};
         colours[start.task] = colour::on_path;
@@ -44,7 +43,7 @@ std::vector<std::vector<wait_edge>> find_cycles(const std::vector<wait_edge>& ed
             } else if (c == colour::on_path) {
                 std::size_t first = path.size() - 1;
                 while (path[first].task != to) --first;
-                std::vector<wait_edge> cycle;
+                std::vector<Edge> cycle;
                 bool waits = true;
                 for (std::size_t i = first; i < path.size(); ++i) {
                     cycle.push_back(*from.at(path[i].task)[path[i].next - 1]);
