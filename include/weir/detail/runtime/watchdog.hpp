@@ -28,6 +28,7 @@ public:
     void start() noexcept {
         if (!is_wanted(core_->options())) return;
         WEIR_TRY {
+            watches_ = std::vector<watch>(core_->turn_sources());  // here: its thread allocates nothing
             thread_ = sync::thread([this] { run(); });
         }
         WEIR_CATCH_ALL {}
@@ -54,10 +55,9 @@ private:
         const auto period = std::clamp<std::chrono::nanoseconds>(
             limit / 4, std::chrono::milliseconds(1), std::chrono::seconds(1));
         WEIR_TRY {
-            std::vector<watch> watches(core_->turn_sources());
             while (!stopped_.load(sync::memory_order_relaxed)) {
-                for (std::size_t i = 0; i < watches.size(); ++i) look(i, watches[i], limit);
-                look_for_deadlocks(watches, limit);
+                for (std::size_t i = 0; i < watches_.size(); ++i) look(i, watches_[i], limit);
+                look_for_deadlocks(limit);
                 sleep_.park_for(period);
             }
         }
@@ -86,10 +86,10 @@ private:
         tell(w.report);
     }
     /// Once each time that all has come to a stop.
-    void look_for_deadlocks(const std::vector<watch>& watches, std::chrono::nanoseconds limit) {
+    void look_for_deadlocks(std::chrono::nanoseconds limit) {
         std::uint64_t turns = 0;
         auto last = std::chrono::steady_clock::time_point::min();
-        for (const watch& w : watches) {
+        for (const watch& w : watches_) {
             if (w.running != nullptr) return;
             turns += w.turns;
             last = std::max(last, w.since);
@@ -109,6 +109,7 @@ private:
     }
 
     runtime_core* core_;
+    std::vector<watch> watches_;    // its thread's, once that runs
     std::uint64_t checked_at_ = 0;  // how many turns there had been then
     sync::parker sleep_;
     sync::atomic<bool> stopped_{false};
