@@ -52,7 +52,7 @@ def kind_of(node):
 
 def abi():
     """The inline namespace, which gdb needs where it looks for a type by name."""
-    for name in ("v0", "v0_uninspected"):
+    for name in ("v%d_%d" % (major, minor) for major in range(4) for minor in range(32)):
         try:
             gdb.lookup_type("weir::%s::detail::wait_node" % name)
             return name

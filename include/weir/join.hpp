@@ -17,6 +17,9 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<join_header, Args...> = true;
+
 template <class T>
 inline constexpr bool is_expected = false;
 template <class T, class E>
@@ -196,8 +199,8 @@ template <class... As>
         detail::branch_operand<As>(std::forward<As>(branches))...);
 }
 
-/// As join, for branches that each yield an expected<_, E>: the first error destroys the other
-/// branches. Yields expected<std::tuple<…>, E>.
+/// As join, for branches that each yield an `expected<_, E>`: the first error destroys the other
+/// branches. Yields `expected<std::tuple<…>, E>`.
 template <class First, class... As>
     requires(awaitable<First> && ... && awaitable<As>)
 [[nodiscard("co_await it")]] auto try_join(First&& first, As&&... branches) {

@@ -26,6 +26,9 @@ class simulation;
 
 namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<runtime_header, Args...> = true;
+
 template <class A>
 task<await_result_t<A>> await_referenced(std::remove_reference_t<A>* a) {
     co_return co_await std::forward<A>(*a);

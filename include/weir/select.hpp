@@ -27,6 +27,9 @@ inline constexpr otherwise_t otherwise{};
 
 namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<select_header, Args...> = true;
+
 template <class A>
 struct conditional_branch {
     bool condition;
@@ -257,6 +260,7 @@ inline constexpr bool ends_with_otherwise =
 
 }  // namespace detail
 
+/// As select without `otherwise`; yields std::monostate in its place where every branch is disabled.
 template <class... As>
     requires(sizeof...(As) > 1 && detail::ends_with_otherwise<As...>)
 [[nodiscard("co_await it")]] auto select(As&&... branches) {

@@ -253,7 +253,7 @@ public:
     }
     ~end_awaiter() {
         group_->joiner_ = nullptr;
-        if (state == phase::posted || state == phase::taken) who->retract(*this);
+        if (state > phase::waiting) who->retract(*this);
     }
 
     [[nodiscard]] const group_branches& group() const noexcept { return *group_; }

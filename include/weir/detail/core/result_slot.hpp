@@ -51,6 +51,10 @@ class result_slot : public await_mark {
     using stored = stored_result_t<T>;
 
 public:
+    /// Whether a value is kept as it is and needs no end.
+    static constexpr bool is_plain = std::is_trivially_copyable_v<stored> &&
+                                     alignof(stored) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
     result_slot() noexcept = default;
     result_slot(result_slot&& other) noexcept(std::is_nothrow_move_constructible_v<stored>)
         : await_mark() {
@@ -79,6 +83,11 @@ public:
 
     [[nodiscard]] bool has_value() const noexcept { return state_ == state::value; }
     [[nodiscard]] bool has_exception() const noexcept { return state_ == state::exception; }
+    [[nodiscard]] stored plain_value() noexcept
+        requires is_plain
+    {
+        return *value();
+    }
     [[nodiscard]] std::exception_ptr& stored_exception() noexcept { return *exception(); }
 
     /// The coroutine has suspended in `a`; the place goes where the result will be.

@@ -106,7 +106,7 @@ public:
         scoped_lock guard(names_lock_);
         WEIR_TRY {
             names_.emplace(t.id(), name);
-            t.named = true;
+            t.set_named();
         }
         WEIR_CATCH_ALL {}
     }
@@ -123,7 +123,7 @@ public:
 
     /// A task has ended: its name is not needed any more.
     void forget_name(const task_header& t) noexcept {
-        if (!t.named) return;
+        if (!t.is_named()) return;
         scoped_lock guard(names_lock_);
         names_.erase(t.id());
     }

@@ -100,7 +100,7 @@ public:
     void destroy_all() noexcept {
         driving here(*this);
         while (live_ != nullptr) end(*live_);
-        while (owner* const o = ready.pop()) release_if_done(static_cast<task_header&>(*o));
+        release_ready();
     }
 
     // -- the sweep over cancellation points ------------------------------------------------------
