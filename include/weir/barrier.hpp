@@ -44,7 +44,7 @@ public:
 private:
     class waiter : public detail::leaf_awaiter {
     public:
-        waiter(barrier& b, detail::owner& o) noexcept : leaf_awaiter(o), barrier_(&b) {}
+        waiter(barrier& b, detail::owner& o) noexcept : leaf_awaiter(o, detail::wait_kind::barrier_wait), barrier_(&b) {}
         ~waiter() {
             if (is_suspended()) barrier_->leave(*this);
         }

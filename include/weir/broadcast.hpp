@@ -304,7 +304,7 @@ private:
         class awaiter : public detail::ordered_waiter {
         public:
             awaiter(recv_operation& op, detail::owner& o) noexcept
-                : ordered_waiter(o), receiver_(op.receiver_) {}
+                : ordered_waiter(o, detail::wait_kind::broadcast_recv), receiver_(op.receiver_) {}
             ~awaiter() {
                 if (this->is_suspended()) receiver_->state_->remove_waiter(*this);
             }

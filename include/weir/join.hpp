@@ -114,6 +114,11 @@ private:
             }
             b.drop();
         }
+        void show(wait_visitor& to) const override {
+            to.enter("join", true);
+            std::apply([&](auto&... b) { (b.show(to), ...); }, branches_);
+            to.leave();
+        }
         void drop_all() noexcept {
             std::apply([](auto&... b) { (b.drop(), ...); }, branches_);
         }

@@ -42,7 +42,7 @@ join_handle<T> add_local(local_tasks& tasks, task<T> t, std::source_location sit
         "weir::local_set: spawn_local on another thread than the one that has made the set: its "
         "tasks stay there");
     task_header& header = make_spawned(t, tasks, site);
-    join_handle<T> handle = spawn_access::handle_of<T>(header);
+    join_handle<T> handle = spawn_access::handle_to<T>(header);
     tasks.start(header);
     return handle;
 }

@@ -125,7 +125,7 @@ private:
 
     class awaiter : public detail::leaf_awaiter {
     public:
-        awaiter(notified& n, detail::owner& o) : leaf_awaiter(o), notified_(&n) {
+        awaiter(notified& n, detail::owner& o) : leaf_awaiter(o, detail::wait_kind::notified), notified_(&n) {
             if (n.notify_ == nullptr)
                 detail::fail<already_consumed_error>(
                     "this weir::notified was moved from: await where it was moved to");

@@ -116,7 +116,7 @@ private:
         class awaiter : public detail::leaf_awaiter {
         public:
             awaiter(closed_operation& op, detail::owner& o) noexcept
-                : leaf_awaiter(o), state_(op.state_) {}
+                : leaf_awaiter(o, detail::wait_kind::oneshot_closed), state_(op.state_) {}
             ~awaiter() {
                 if (this->is_suspended()) state_->remove_sender_waiter(*this);
             }
@@ -212,7 +212,7 @@ private:
 
     class awaiter : public detail::leaf_awaiter {
     public:
-        awaiter(receiver& rx, detail::owner& o) : leaf_awaiter(o), rx_(&rx) {
+        awaiter(receiver& rx, detail::owner& o) : leaf_awaiter(o, detail::wait_kind::oneshot_recv), rx_(&rx) {
             rx.valid();
             if (rx.terminated_)
                 detail::fail<already_consumed_error>(

@@ -149,6 +149,8 @@ public:
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
     /// What the runtime has counted so far. Any thread, also after the end.
     [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
+    /// What every live task waits for: include <weir/inspect.hpp>. Any thread.
+    [[nodiscard]] runtime_dump dump() const;
 
     friend bool operator==(const runtime_handle&, const runtime_handle&) = default;
 
@@ -187,6 +189,10 @@ public:
     }
 
     /// As weir::spawn, from anywhere. The task runs when some thread is inside block_on.
+    template <class T>
+    join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return handle().spawn(std::move(t), site);
+    }
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
@@ -220,6 +226,8 @@ public:
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
     /// What the runtime has counted so far. Any thread, also after the end.
     [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
+    /// What every live task waits for: include <weir/inspect.hpp>. Any thread.
+    [[nodiscard]] runtime_dump dump() const;
 
 private:
     std::shared_ptr<detail::current_thread_core> core_;
@@ -254,6 +262,10 @@ public:
     }
 
     /// As weir::spawn, from anywhere.
+    template <class T>
+    join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return handle().spawn(std::move(t), site);
+    }
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
@@ -287,6 +299,8 @@ public:
     [[nodiscard]] enter_guard enter() const noexcept { return enter_guard(*core_); }
     /// What the runtime has counted so far. Any thread, also after the end.
     [[nodiscard]] runtime_metrics metrics() const { return core_->measure(); }
+    /// What every live task waits for: include <weir/inspect.hpp>. Any thread.
+    [[nodiscard]] runtime_dump dump() const;
 
 private:
     std::shared_ptr<detail::multi_thread_core> core_;

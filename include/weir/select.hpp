@@ -159,6 +159,11 @@ public:
             winner_ = i;
             if (!starting_) owner_->transfer(task_);
         }
+        void show(wait_visitor& to) const override {
+            to.enter("select", false);
+            std::apply([&](auto&... b) { (b.show(to), ...); }, branches_);
+            to.leave();
+        }
         void drop_all() noexcept {
             std::apply([](auto&... b) { (b.drop(), ...); }, branches_);
         }

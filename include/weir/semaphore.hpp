@@ -108,7 +108,7 @@ private:
     class request : public detail::leaf_awaiter {
     public:
         request(semaphore& s, std::size_t n, detail::owner& o) noexcept
-            : leaf_awaiter(o), semaphore_(&s), wanted_(n), missing_(n) {}
+            : leaf_awaiter(o, detail::wait_kind::semaphore_acquire), semaphore_(&s), wanted_(n), missing_(n) {}
         ~request() {
             if (is_suspended() || granted) semaphore_->cancel(*this);
         }
@@ -144,12 +144,14 @@ private:
 
     private:
         friend class semaphore;
+        friend struct detail::inspect_access;
         std::size_t missing_;
     };
 
     template <class Permit, class Keep>
     class operation;
 
+    friend struct detail::inspect_access;
     [[nodiscard]] outcome try_take(std::size_t n) noexcept {
         detail::scoped_lock guard(lock_);
         if (closed_) return outcome::closed;

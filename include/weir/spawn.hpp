@@ -80,6 +80,23 @@ private:
     detail::task_header* task_;
 };
 
+namespace detail {
+
+/// What waits for the end of a task, whatever its result.
+class join_wait : public leaf_awaiter {
+public:
+    [[nodiscard]] task_header& joined() const noexcept { return **place_; }
+
+protected:
+    join_wait(task_header*& place, owner& o) noexcept
+        : leaf_awaiter(o, wait_kind::join_task), place_(&place) {}
+    ~join_wait() = default;
+
+    task_header** place_;  // in the handle
+};
+
+}  // namespace detail
+
 /// Owns the result of a spawned task.
 ///
 ///     auto h = weir::spawn(work());
@@ -168,30 +185,33 @@ private:
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
-    class wait_for_end : public detail::leaf_awaiter {
+    class wait_for_end : public detail::join_wait {
     public:
-        wait_for_end(join_handle& h, detail::owner& o) : leaf_awaiter(o), handle_(&h) { h.valid(); }
+        wait_for_end(join_handle& h, detail::owner& o) : join_wait(h.task_, o) { h.valid(); }
         ~wait_for_end() {
-            if (joining_) handle_->task_->remove_joiner(*this);
+            if (joining_) joined().remove_joiner(*this);
         }
         bool await_ready() noexcept {
-            if (!who->has_budget() || !handle_->task_->is_done()) return false;
+            if (!who->has_budget() || !joined().is_done()) return false;
             who->spend_budget();
             return true;
         }
         WEIR_AWAIT_SUSPEND bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
             joining_ = true;
-            if (!handle_->task_->add_joiner(*this)) yield_granted();
+            if (!joined().add_joiner(*this)) yield_granted();
             return true;
         }
 
     protected:
         detail::task_header& ended() noexcept {
             joining_ = false;
-            return *handle_->task_;
+            return joined();
         }
-        join_handle* handle_;
+        /// The handle has yielded: what it was.
+        [[nodiscard]] join_handle spend() noexcept {
+            return join_handle(*std::exchange(*place_, nullptr));
+        }
 
     private:
         bool joining_ = false;
@@ -202,7 +222,7 @@ private:
         using wait_for_end::wait_for_end;
         T await_resume() {
             this->ended();
-            join_handle spent(std::move(*this->handle_));
+            join_handle spent(this->spend());
             return spent.take_result();
         }
     };
@@ -221,7 +241,7 @@ private:
             awaiter(result_operation& op, detail::owner& o) : wait_for_end(*op.handle_, o) {}
             expected<T, join_error> await_resume() {
                 this->ended();
-                join_handle spent(std::move(*this->handle_));
+                join_handle spent(this->spend());
                 return spent.take_outcome();
             }
         };
@@ -291,7 +311,7 @@ struct spawn_access {
 
     /// The handle of a task that make_spawned has made.
     template <class T>
-    static join_handle<T> handle_of(task_header& t) noexcept {
+    static join_handle<T> handle_to(task_header& t) noexcept {
         return join_handle<T>(t);
     }
     template <class T>
@@ -403,8 +423,10 @@ namespace this_task {
 /// The id of the running task, also in destructors that run while it is destroyed.
 [[nodiscard]] inline std::optional<task_id> try_id() noexcept {
     detail::execution* const here = detail::execution::here();
-    if (here == nullptr || here->current == nullptr) return std::nullopt;
-    return static_cast<detail::task_header*>(here->current)->id();
+    if (here == nullptr) return std::nullopt;
+    detail::owner* const running = here->current;
+    if (running == nullptr) return std::nullopt;
+    return static_cast<detail::task_header*>(running)->id();
 }
 /// As try_id; throws no_runtime_error outside of a task.
 [[nodiscard]] inline task_id id() {
@@ -417,8 +439,9 @@ namespace this_task {
 /// Whether an abort of the running task has been asked for; it takes effect at its next suspension.
 [[nodiscard]] inline bool is_cancelled() noexcept {
     detail::execution* const here = detail::execution::here();
-    return here != nullptr && here->current != nullptr &&
-           here->current->abort_requested();
+    if (here == nullptr) return false;
+    const detail::owner* const running = here->current;
+    return running != nullptr && running->abort_requested();
 }
 
 }  // namespace this_task

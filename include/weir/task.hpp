@@ -69,9 +69,10 @@ private:
     static constexpr bool awaitable_as_lvalue = false;
 
     // Owns the coroutine from the first await on, so that it dies with the await-expression.
-    class awaiter {
+    class awaiter : private detail::awaited_coroutine {
     public:
-        awaiter(task& t, detail::owner& o) : coroutine_(std::exchange(t.coroutine_, {})), who_(&o) {
+        awaiter(task& t, detail::owner& o)
+            : awaited_coroutine(std::exchange(t.coroutine_, {})), who_(&o) {
             if (!coroutine_)
                 detail::fail<already_consumed_error>(
                     "this weir::task was awaited, spawned or moved from already: "
@@ -85,13 +86,23 @@ private:
 
         bool await_ready() const noexcept { return false; }
         auto await_suspend(std::coroutine_handle<> caller) noexcept {
-            coroutine_.promise().start_for(caller, *who_);
+            promise().start_for(caller, *who_);
             return detail::transfer_to(coroutine_, *who_);
         }
-        T await_resume() { return coroutine_.promise().take_result(); }
+        /// The same for a caller that tells where it waits.
+        template <class T2>
+        auto await_suspend(std::coroutine_handle<detail::task_promise<T2>> caller,
+                           std::source_location at = std::source_location::current()) noexcept {
+            caller.promise().suspend_in(*this, at);
+            return await_suspend(std::coroutine_handle<>(caller));
+        }
+        T await_resume() { return promise().take_result(); }
 
     private:
-        handle coroutine_;
+        promise_type& promise() const noexcept {
+            return handle::from_address(coroutine_.address()).promise();
+        }
+
         detail::owner* who_;
     };
 

@@ -48,7 +48,8 @@ private:
 
     static const void* current_task() noexcept {
         execution* const here = execution::here();
-        return here == nullptr ? nullptr : here->current;
+        if (here == nullptr) return nullptr;
+        return here->current;
     }
 
     const void* key_ = nullptr;

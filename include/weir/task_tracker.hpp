@@ -137,7 +137,7 @@ private:
 class task_tracker::count::awaiter : public detail::leaf_awaiter {
 public:
     awaiter(count& c, std::uint64_t times_idle, detail::owner& o) noexcept
-        : leaf_awaiter(o), count_(&c), since_(times_idle) {}
+        : leaf_awaiter(o, detail::wait_kind::tracker_wait), count_(&c), since_(times_idle) {}
     ~awaiter() {
         if (!is_suspended()) return;
         detail::scoped_lock guard(count_->lock_);

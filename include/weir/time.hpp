@@ -63,7 +63,7 @@ std::int64_t deadline_after(std::int64_t now, std::chrono::duration<Rep, Period>
 /// Waits for a deadline on the runtime of the task that awaits it.
 class timer_awaiter : public leaf_awaiter {
 public:
-    timer_awaiter(owner& o) : leaf_awaiter(o), core_(o.home().runtime()) {
+    timer_awaiter(owner& o) : leaf_awaiter(o, wait_kind::sleep), core_(o.home().runtime()) {
         if (core_ == nullptr)
             fail<no_runtime_error>(
                 "a sleep or a timeout needs a weir runtime: await it in a weir::task");
@@ -73,6 +73,10 @@ public:
     }
     bool await_ready() noexcept { return false; }
     void await_resume() const noexcept {}
+
+    /// For a dump: when it ends, and the clock that it goes by.
+    [[nodiscard]] std::int64_t deadline() const noexcept { return core_->time().deadline_of(timer_); }
+    [[nodiscard]] std::int64_t clock_now() const noexcept { return core_->time().now(); }
 
 protected:
     [[nodiscard]] std::int64_t now() const noexcept { return core_->time().now(); }

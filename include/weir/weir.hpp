@@ -8,6 +8,7 @@
 #include <weir/bytes.hpp>
 #include <weir/cancellation_token.hpp>
 #include <weir/expected.hpp>
+#include <weir/inspect.hpp>
 #include <weir/interval.hpp>
 #include <weir/join.hpp>
 #include <weir/join_map.hpp>

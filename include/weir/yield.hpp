@@ -28,7 +28,7 @@ class yield_operation : public awaitable_base {
 
     class awaiter : public leaf_awaiter {
     public:
-        awaiter(yield_operation&, owner& o) noexcept : leaf_awaiter(o) {}
+        awaiter(yield_operation&, owner& o) noexcept : leaf_awaiter(o, wait_kind::yield) {}
         ~awaiter() {
             if (is_suspended()) who->retract(*this);
         }
@@ -49,7 +49,7 @@ class consume_operation : public awaitable_base {
 
     class awaiter : public leaf_awaiter {
     public:
-        awaiter(consume_operation&, owner& o) noexcept : leaf_awaiter(o) {}
+        awaiter(consume_operation&, owner& o) noexcept : leaf_awaiter(o, wait_kind::yield) {}
         ~awaiter() {
             if (is_suspended()) who->retract(*this);
         }

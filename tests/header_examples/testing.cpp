@@ -1,9 +1,11 @@
-// The examples of the headers for tests of programs. Compiled, never run.
+// The examples of the headers for tests of programs, and for looking inside of one. Compiled, never run.
 
 #include <chrono>
+#include <iostream>
 #include <new>
 
 #include <doctest/doctest.h>
+#include <weir/inspect.hpp>
 #include <weir/mpsc.hpp>
 #include <weir/semaphore.hpp>
 #include <weir/test.hpp>
@@ -58,6 +60,12 @@ void simulation() {
     weir::test::simulation sim(42);
     sim.block_on(app());                       // an hour of sleeps takes no time
     CHECK(sim.now() >= weir::clock::time_point(1h));
+}
+
+void look_inside() {
+    weir::multi_thread_runtime rt;
+    std::cerr << rt.dump();                              // or .to_json()
+    weir::dump_on_signal const on_usr1(rt.handle());     // kill -USR1 prints one to stderr
 }
 
 }  // namespace header_examples

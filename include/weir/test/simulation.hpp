@@ -50,6 +50,10 @@ public:
         return detail::block_on(*core_, std::forward<A>(a), site);
     }
     /// As weir::spawn. The task runs when the simulation does.
+    template <class T>
+    join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+        return handle().spawn(std::move(t), site);
+    }
     template <class... Args>
     auto spawn(Args... args) {
         return handle().spawn(std::move(args)...);
@@ -82,8 +86,8 @@ public:
     [[nodiscard]] std::uint64_t trace() const noexcept { return core_->trace(); }
 
     [[nodiscard]] std::size_t live_tasks() const noexcept { return core_->live_tasks(); }
-    /// Every live task with its name, where it was spawned, and whether it waits; one a line.
-    [[nodiscard]] std::string dump() const { return core_->dump(); }
+    /// As a runtime's; times are virtual.
+    [[nodiscard]] runtime_dump dump() const { return core_->dump(); }
     /// Lets what is about to end do so, for up to ten seconds of virtual time, and throws leak_error
     /// where tasks are left, or frames and channels that the simulation has seen made. Frames are
     /// counted by their pool: not under AddressSanitizer, which does it better.
@@ -118,7 +122,7 @@ inline void simulation::check_leaks() {
     advance(std::chrono::seconds(10));
     if (live_tasks() != 0) {
         const std::string text =
-            std::to_string(live_tasks()) + " tasks have not ended:\n" + core_->dump();
+            std::to_string(live_tasks()) + " tasks have not ended:\n" + core_->dump().to_string();
         core_->destroy_all();
         detail::fail<leak_error>(text.c_str());
     }

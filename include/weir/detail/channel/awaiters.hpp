@@ -10,10 +10,24 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::channel {
 
-template <class State>
-class channel_awaiter : public leaf_awaiter {
+/// What can be said of the channel whatever it carries.
+class channel_wait : public leaf_awaiter {
+public:
+    [[nodiscard]] const handle_counts& channel() const noexcept { return *channel_; }
+
 protected:
-    channel_awaiter(State& s, owner& o) noexcept : leaf_awaiter(o), state_(&s) {}
+    channel_wait(handle_counts& c, owner& o, wait_kind k) noexcept
+        : leaf_awaiter(o, k), channel_(&c) {}
+
+    handle_counts* channel_;
+};
+
+template <class State>
+class channel_awaiter : public channel_wait {
+protected:
+    channel_awaiter(State& s, owner& o, wait_kind k) noexcept : channel_wait(s, o, k) {}
+
+    [[nodiscard]] State& state() const noexcept { return static_cast<State&>(*channel_); }
 
     /// What is ready goes on in this turn (true) while its budget lasts, otherwise in the next one.
     [[nodiscard]] bool complete_now() noexcept {
@@ -27,8 +41,6 @@ protected:
         granted = was_granted;
         return false;
     }
-
-    State* state_;
 };
 
 /// Waits for `amount` slots. Derived classes say what becomes of them; one that does not take them
@@ -36,14 +48,14 @@ protected:
 template <class State>
 class slot_awaiter : public channel_awaiter<State> {
 public:
-    slot_awaiter(State& s, owner& o, std::uint32_t n) noexcept : channel_awaiter<State>(s, o) {
+    slot_awaiter(State& s, owner& o, std::uint32_t n) noexcept : channel_awaiter<State>(s, o, wait_kind::channel_send) {
         this->amount = n;
     }
     ~slot_awaiter() {
-        if (this->is_suspended() || this->granted) this->state_->cancel_reserve(*this);
+        if (this->is_suspended() || this->granted) this->state().cancel_reserve(*this);
     }
     bool await_ready() noexcept {
-        if (!this->who->has_budget() || this->state_->try_reserve(this->amount) != claim::granted)
+        if (!this->who->has_budget() || this->state().try_reserve(this->amount) != claim::granted)
             return false;
         this->who->spend_budget();
         this->granted = true;
@@ -57,7 +69,7 @@ protected:
     /// True: it waits.
     [[nodiscard]] bool request(std::coroutine_handle<> h) noexcept {
         this->handle = h;
-        const claim c = this->state_->reserve_or_wait(*this);
+        const claim c = this->state().reserve_or_wait(*this);
         if (c == claim::full) return true;
         this->granted = c == claim::granted;
         return false;
@@ -73,8 +85,8 @@ public:
     push_awaiter(State& s, owner& o, typename State::value_type& value) noexcept
         : slot_awaiter<State>(s, o, 1), value_(&value) {}
     bool await_ready() {
-        if (!this->who->has_budget() || this->state_->looks_full() ||
-            this->state_->try_push(*value_) != claim::granted)
+        if (!this->who->has_budget() || this->state().looks_full() ||
+            this->state().try_push(*value_) != claim::granted)
             return false;
         this->who->spend_budget();
         value_ = nullptr;
@@ -90,7 +102,7 @@ protected:
 
 private:
     WEIR_NOINLINE bool deliver_granted() {
-        const bool pushed = this->state_->push_reserved(*value_);
+        const bool pushed = this->state().push_reserved(*value_);
         this->granted = false;
         return pushed;
     }
@@ -103,13 +115,14 @@ private:
 template <class State>
 class value_awaiter : public channel_awaiter<State> {
 public:
-    value_awaiter(State& s, owner& o) noexcept : channel_awaiter<State>(s, o) {}
+    value_awaiter(State& s, owner& o) noexcept
+        : channel_awaiter<State>(s, o, wait_kind::channel_recv) {}
     ~value_awaiter() {
-        if (this->is_suspended() || this->granted) this->state_->cancel_receive(*this);
+        if (this->is_suspended() || this->granted) this->state().cancel_receive(*this);
     }
     bool await_ready() noexcept {
         if (!this->who->has_budget()) return false;
-        const auto p = this->state_->try_promise();
+        const auto p = this->state().try_promise();
         if (p == State::poll::empty) return false;
         this->who->spend_budget();
         this->granted = p == State::poll::value;
@@ -117,7 +130,7 @@ public:
     }
     WEIR_AWAIT_SUSPEND bool await_suspend(std::coroutine_handle<> h) noexcept {
         this->handle = h;
-        const auto p = this->state_->promise_or_wait(*this);
+        const auto p = this->state().promise_or_wait(*this);
         if (p == State::poll::empty) return true;
         this->granted = p == State::poll::value;
         return !this->complete_now();
@@ -128,18 +141,19 @@ public:
 template <class State>
 class close_awaiter : public channel_awaiter<State> {
 public:
-    close_awaiter(State& s, owner& o) noexcept : channel_awaiter<State>(s, o) {}
+    close_awaiter(State& s, owner& o) noexcept
+        : channel_awaiter<State>(s, o, wait_kind::channel_closed) {}
     ~close_awaiter() {
-        if (this->is_suspended()) this->state_->remove_close_waiter(*this);
+        if (this->is_suspended()) this->state().remove_close_waiter(*this);
     }
     bool await_ready() noexcept {
-        if (!this->who->has_budget() || !this->state_->is_closed()) return false;
+        if (!this->who->has_budget() || !this->state().is_closed()) return false;
         this->who->spend_budget();
         return true;
     }
     WEIR_AWAIT_SUSPEND bool await_suspend(std::coroutine_handle<> h) noexcept {
         this->handle = h;
-        return this->state_->add_close_waiter(*this) || !this->complete_now();
+        return this->state().add_close_waiter(*this) || !this->complete_now();
     }
     void await_resume() const noexcept {}
 };

@@ -9,9 +9,34 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::channel {
 
+/// What a dump tells about a channel. Slots that were reserved count as free ones do not.
+struct channel_look {
+    std::size_t size = 0, reserved = 0, capacity = 0, high_water = 0;
+    bool bounded = false, closed = false;
+    std::size_t waiting_senders = 0, waiting_receivers = 0;
+};
+
+class handle_counts;
+
+/// For dumps: one for each type of channel.
+struct channel_kind {
+    const char* name;
+    void (*look)(const handle_counts&, channel_look&);
+};
+
 /// Base of a channel's state.
 class handle_counts {
 public:
+    explicit handle_counts(const channel_kind& kind) noexcept : kind_(&kind) {}
+
+    [[nodiscard]] const char* kind_name() const noexcept { return kind_->name; }
+    /// Any thread.
+    [[nodiscard]] channel_look look() const {
+        channel_look found;
+        kind_->look(*this, found);
+        return found;
+    }
+
     [[nodiscard]] std::size_t strong_count() const noexcept {
         return strong_.load(sync::memory_order_relaxed);
     }
@@ -51,6 +76,7 @@ private:
         return c.fetch_sub(1, sync::memory_order_acq_rel) == 1;
     }
 
+    const channel_kind* kind_;
     count strong_{1};
     count receivers_{1};
     count weak_{0};

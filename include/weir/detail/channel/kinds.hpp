@@ -52,7 +52,8 @@ std::pair<Sender, Receiver> make_channel(std::size_t capacity) {
         if (capacity > state::max_capacity)
             fail<std::invalid_argument>("weir: the capacity of a channel is above 2^29 - 1");
     }
-    state& s = *state::create(capacity);
+    static constexpr channel_kind kind{Kind::receivers_copy ? "mpmc" : "mpsc", &state::look_at};
+    state& s = *state::create(capacity, kind);
     return {access::make<Sender>(sender_share<state>::adopt(s)),
             access::make<Receiver>(receiver_share<state>::adopt(s))};
 }

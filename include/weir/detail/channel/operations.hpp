@@ -105,7 +105,7 @@ private:
             : slot_awaiter<State>(*op.state_, o, op.count_) {}
         expected<Permit, weir::closed> await_resume() noexcept {
             if (!this->take_grant()) return unexpected<weir::closed>(weir::closed{});
-            return access::make<Permit>(slot_hold<State>(*this->state_, this->amount));
+            return access::make<Permit>(slot_hold<State>(this->state(), this->amount));
         }
     };
 
@@ -179,8 +179,8 @@ private:
         // the channel into the result, with nothing in between that could lose it.
         bool await_ready() {
             if constexpr (std::is_nothrow_move_constructible_v<T>) {
-                if (!this->who->has_budget() || this->state_->looks_empty() ||
-                    this->state_->try_take(value_) == State::poll::empty)
+                if (!this->who->has_budget() || this->state().looks_empty() ||
+                    this->state().try_take(value_) == State::poll::empty)
                     return false;
                 this->who->spend_budget();
                 return true;
@@ -197,13 +197,13 @@ private:
                 return std::nullopt;
             } else {
                 if (!this->granted) return std::nullopt;
-                return this->state_->template take_promised<std::optional<T>>(*this);
+                return this->state().template take_promised<std::optional<T>>(*this);
             }
         }
 
     private:
         WEIR_NOINLINE void take_granted() noexcept {
-            value_.emplace(this->state_->template take_promised<T>(*this));
+            value_.emplace(this->state().template take_promised<T>(*this));
         }
 
         std::optional<T> value_;
@@ -234,10 +234,10 @@ private:
             if (!this->granted) return 0;
             // Room is made first, so that nothing can throw between two values but their moves.
             const std::size_t before = out_->size();
-            const std::size_t wanted = std::min(limit_, this->state_->size());
+            const std::size_t wanted = std::min(limit_, this->state().size());
             if (out_->capacity() - before < wanted)
                 out_->reserve(std::max(before + wanted, 2 * out_->capacity()));
-            this->state_->take_many(
+            this->state().take_many(
                 *this, std::min(limit_, out_->capacity() - before),
                 [this](typename State::value_type&& v) { out_->push_back(std::move(v)); });
             return out_->size() - before;

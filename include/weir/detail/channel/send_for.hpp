@@ -62,7 +62,7 @@ private:
 
     private:
         void stop_waiting() noexcept {
-            if (this->is_suspended()) timed_out_ = this->state_->stop_waiting_for_slots(*this);
+            if (this->is_suspended()) timed_out_ = this->state().stop_waiting_for_slots(*this);
             this->handle = nullptr;
         }
 

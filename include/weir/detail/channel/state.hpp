@@ -16,6 +16,7 @@
 // User code   Only moves of values run under the lock; if one throws, nothing has changed. Values
 //   are destroyed outside of it.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -43,10 +44,10 @@ public:
     static constexpr std::size_t max_capacity = std::numeric_limits<std::uint32_t>::max() >> 3;
 
     /// In one allocation; `capacity` is ignored by a buffer without bounds.
-    [[nodiscard]] static channel_state* create(std::size_t capacity) {
+    [[nodiscard]] static channel_state* create(std::size_t capacity, const channel_kind& kind) {
         void* const block = ::operator new(block_size(Buffer::slots_for(capacity)),
                                            std::align_val_t(alignment));
-        return ::new (block) channel_state(static_cast<size_type>(capacity));
+        return ::new (block) channel_state(static_cast<size_type>(capacity), kind);
     }
 
     // -- handles: add_* are inherited ------------------------------------------------------------
@@ -128,6 +129,7 @@ public:
         }
         n.state = wait_node::phase::waiting;
         senders_.push_back(n);
+        high_water_ = capacity_;
         return claim::full;
     }
     /// Ends the wait of `n` and leaves it what it was granted. True: it was still waiting.
@@ -260,9 +262,29 @@ public:
         return at_end() || closed_;
     }
 
+    /// What channel_kind::look calls.
+    static void look_at(const handle_counts& c, channel_look& to) {
+        auto const count = [](const wait_list& l) {
+            std::size_t n = 0;
+            for (const wait_node* w = l.front(); w != nullptr; w = w->next) ++n;
+            return n;
+        };
+        const auto& s = static_cast<const channel_state&>(c);
+        scoped_lock guard(s.lock_);
+        to.size = s.size_;
+        to.high_water = s.high_water_ = std::max<size_type>(s.high_water_, s.size_);
+        to.reserved = s.reserved_;
+        to.bounded = Buffer::bounded;
+        to.capacity = s.capacity_;
+        to.closed = s.closed_;
+        to.waiting_senders = count(s.senders_);
+        to.waiting_receivers = count(s.receivers_);
+    }
+
 private:
-    explicit channel_state(size_type capacity) noexcept
-        : capacity_(capacity),
+    channel_state(size_type capacity, const channel_kind& kind) noexcept
+        : handle_counts(kind),
+          capacity_(capacity),
           buffer_(reinterpret_cast<typename Buffer::slot*>(reinterpret_cast<std::byte*>(this) +
                                                            slots_offset()),
                   capacity) {}
@@ -450,6 +472,7 @@ private:
     size_type promised_ = 0;
     size_type reserved_ = 0;
     size_type leaving_ = 0;
+    mutable size_type high_water_ = 0;  // the highest size_ that anybody has looked at
     Buffer buffer_;
     wait_list receivers_;
     wait_list senders_;

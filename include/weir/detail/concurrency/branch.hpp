@@ -14,6 +14,7 @@
 #include <utility>
 #include <variant>
 
+#include <weir/detail/core/await_mark.hpp>
 #include <weir/detail/core/awaitable.hpp>
 #include <weir/detail/core/resume_hook.hpp>
 #include <weir/detail/core/standalone.hpp>
@@ -53,7 +54,7 @@ private:
 };
 
 /// Told by a branch that it has completed; on the task's turn.
-class branch_parent {
+class branch_parent : public composite_wait {
 public:
     virtual void completed(std::size_t branch) noexcept = 0;
 
@@ -101,6 +102,10 @@ public:
         return start_awaiter(*live(), o, resume_hook<branch>::handle());
     }
     result take() { return live()->await_resume(); }
+    /// What it waits for, where it does.
+    void show(wait_visitor& to) const {
+        if (started_) show_awaiter(to, *const_cast<branch*>(this)->live());
+    }
 
     /// Destroys the awaiter and what it waited for: a wait that goes on is cancelled.
     void drop() noexcept {

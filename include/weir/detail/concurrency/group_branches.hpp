@@ -60,6 +60,7 @@ public:
         bool start(owner& o) override { return branch_.start(o); }
         void take() override { branch_.take(); }
         void drop() noexcept override { branch_.drop(); }
+        void show(wait_visitor& to) const override { branch_.show(to); }
 
     private:
         branch_operand<A> operand_;
@@ -85,6 +86,12 @@ public:
 
     class slot_awaiter;
     class end_awaiter;
+
+    /// What its branches wait for, on the owner's turn.
+    void show(wait_visitor& to) const {
+        for (const member* m = oldest_; m != nullptr; m = m->newer_)
+            static_cast<const branch_parent*>(m)->show(to);
+    }
 
 private:
     /// The group belongs to the task that uses it first: its branches wait as that task.
@@ -183,7 +190,7 @@ private:
 class group_branches::slot_awaiter : public leaf_awaiter {
 public:
     slot_awaiter(group_branches& g, member_ptr m, owner& o)
-        : leaf_awaiter(o), group_(&g), member_(std::move(m)) {
+        : leaf_awaiter(o, wait_kind::group_slot), group_(&g), member_(std::move(m)) {
         if (!member_)
             fail<already_consumed_error>("weir::task_group: one spawn was awaited twice");
         g.belong_to(o);
@@ -195,6 +202,8 @@ public:
             who->retract(*this);
         if (has_slot_) group_->give_slot_back();
     }
+
+    [[nodiscard]] const group_branches& group() const noexcept { return *group_; }
 
     bool await_ready() noexcept {
         if (!who->has_budget() || !take_slot()) return false;
@@ -234,7 +243,7 @@ private:
 /// Waits until branches have ended: the next one, or all of them.
 class group_branches::end_awaiter : public leaf_awaiter {
 public:
-    end_awaiter(group_branches& g, owner& o, bool all) : leaf_awaiter(o), group_(&g), all_(all) {
+    end_awaiter(group_branches& g, owner& o, bool all) : leaf_awaiter(o, wait_kind::group_end), group_(&g), all_(all) {
         g.belong_to(o);
         if (g.joiner_ != nullptr)
             fail<std::logic_error>(
@@ -246,6 +255,8 @@ public:
         group_->joiner_ = nullptr;
         if (state > phase::waiting) who->retract(*this);
     }
+
+    [[nodiscard]] const group_branches& group() const noexcept { return *group_; }
 
     bool await_ready() noexcept {
         if (!who->has_budget() || !is_over()) return false;

@@ -152,7 +152,8 @@ private:
     }
     /// Destroys what is left of a task, whether it has ended or not.
     void end(task_header& t) noexcept {
-        owner* const outer = std::exchange(execution_.current, &t);
+        owner* const outer = execution_.current;
+        execution_.current = &t;
         (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
         if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
         --live_count_;

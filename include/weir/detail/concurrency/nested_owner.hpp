@@ -188,6 +188,10 @@ private:
 
     private:
         void completed(std::size_t) noexcept override { owner_.set_completed(); }
+        void show(wait_visitor& to) const override {
+            to.nested(owner_);
+            branch_.show(to);
+        }
 
         nested_owner<Context> owner_;
         branch<A> branch_;

@@ -170,7 +170,7 @@ private:
 /// Waits for the next member to end; yields it, or null where the set is empty.
 class task_set::next_awaiter : public leaf_awaiter {
 public:
-    next_awaiter(task_set* s, owner& o) noexcept : leaf_awaiter(o), set_(s) {}
+    next_awaiter(task_set* s, owner& o) noexcept : leaf_awaiter(o, wait_kind::join_set_next), set_(s) {}
     ~next_awaiter() {
         if (!is_suspended() && !promised_) return;
         wake_list wakes;
@@ -203,6 +203,9 @@ public:
         yield_granted();
         return true;
     }
+
+    /// The set, or null.
+    [[nodiscard]] const task_set* set() const noexcept { return set_; }
 
 protected:
     [[nodiscard]] member_ptr take() noexcept {

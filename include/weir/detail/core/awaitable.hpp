@@ -92,7 +92,7 @@ public:
     leaf_awaiter& operator=(const leaf_awaiter&) = delete;
 
 protected:
-    explicit leaf_awaiter(owner& o) noexcept : wait_node(o) {}
+    explicit leaf_awaiter(owner& o, wait_kind k = wait_kind::other) noexcept : wait_node(o, k) {}
     ~leaf_awaiter() = default;
 
     /// Completes on the owner's next turn: for what is ready when the budget of this one is used up.

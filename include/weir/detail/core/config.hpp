@@ -11,11 +11,14 @@
 
 // The inline namespace of everything, v0_1 in version 0.1: two versions of weir may meet in one
 // program, and so may translation units that were built against different layouts. WEIR_MODEL
-// replaces every atomic and lock by the model checker's own.
+// replaces every atomic and lock by the model checker's own, WEIR_NO_INSPECT leaves out what a dump
+// of a runtime would tell about waiting tasks.
 #define WEIR_ABI_PASTE(major, minor, variant) v##major##_##minor##variant
 #define WEIR_ABI_NAME(major, minor, variant) WEIR_ABI_PASTE(major, minor, variant)
 #if defined(WEIR_MODEL)
 #define WEIR_ABI WEIR_ABI_NAME(WEIR_VERSION_MAJOR, WEIR_VERSION_MINOR, _model)
+#elif defined(WEIR_NO_INSPECT)
+#define WEIR_ABI WEIR_ABI_NAME(WEIR_VERSION_MAJOR, WEIR_VERSION_MINOR, _uninspected)
 #else
 #define WEIR_ABI WEIR_ABI_NAME(WEIR_VERSION_MAJOR, WEIR_VERSION_MINOR, )
 #endif
@@ -30,6 +33,12 @@
 #define WEIR_GCC __GNUC__
 #else
 #error "weir supports g++ 12 or newer and clang 16 or newer"
+#endif
+
+#if defined(WEIR_NO_INSPECT) || defined(WEIR_MODEL)
+#define WEIR_INSPECT 0
+#else
+#define WEIR_INSPECT 1
 #endif
 
 #define WEIR_NOINLINE [[gnu::noinline]]

@@ -31,8 +31,8 @@ public:
     /// On the thread that has locked.
     void enter(std::source_location at) noexcept {
         execution* const here = execution::here();
-        holder_ = here ? here->current : nullptr;
-        if (holder_ == nullptr) return;
+        if (here == nullptr || here->current == nullptr) return;
+        holder_ = here->current;
         locked_at_ = at;
         next_ = list::get();
         list::set(this);

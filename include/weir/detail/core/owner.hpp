@@ -23,6 +23,7 @@
 #include <utility>
 
 #include <weir/detail/core/inline_turns.hpp>
+#include <weir/detail/core/observed.hpp>
 #include <weir/detail/core/ready_ring.hpp>
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/wait_node.hpp>
@@ -64,8 +65,8 @@ protected:
 struct execution {
     local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
     scheduler* pool = nullptr;         // what this thread is a worker of
-    owner* current = nullptr;          // whose turn it is
-    execution* around = nullptr;       // what it does beside, where a turn runs inside of another one
+    published<owner*> current{nullptr};  // whose turn it is
+    execution* around = nullptr;         // what it does beside, where a turn runs inside of another one
     bool may_block = false;            // for a function that was given a thread to block
 
     /// Null on a thread that is not running tasks.
@@ -144,6 +145,10 @@ public:
     [[nodiscard]] bool claimed() const noexcept {
         return (mailbox_.load(sync::memory_order_acquire) & parked_bit) == 0;  // from post
     }
+
+    /// Takes the turn of an owner that is parked, to look at it: as if it had been woken, so that who
+    /// took the turn parks the owner again or schedules it.
+    [[nodiscard]] bool borrow_turn() noexcept { return claim(); }
 
     // -- the owner's turn ------------------------------------------------------------------------
 
@@ -262,6 +267,12 @@ public:
 
     [[nodiscard]] bool has_budget() const noexcept { return budget_ != 0; }
     void spend_budget() noexcept { --budget_; }
+    // A task that waits has no use for it, and keeps there since when it waits; 0 stays what it says.
+    void set_idle_since(std::uint32_t ms) noexcept {
+        if (budget_ != 0) budget_ = ms | 1;
+    }
+    /// In milliseconds of the runtime's coarse clock, but for the lowest bit; 0: not known.
+    [[nodiscard]] std::uint32_t idle_since() const noexcept { return budget_; }
     std::uint32_t exchange_budget(std::uint32_t b) noexcept { return std::exchange(budget_, b); }
 
     // -- whether code of this turn holds a tracked_mutex, and so must not suspend ------------------

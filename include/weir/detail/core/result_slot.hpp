@@ -6,9 +6,11 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
+#include <weir/detail/core/await_mark.hpp>
 #include <weir/detail/core/config.hpp>
 #include <weir/detail/core/destroy.hpp>
 
@@ -43,10 +45,11 @@ decltype(auto) unstore(stored_result_t<T>&& v) {
         return T(std::move(v));
 }
 
-/// Empty, a value or an exception. An over-aligned value finds its place at run time, since
-/// coroutine frames are aligned like operator new and no more.
+/// Empty, a value or an exception. While it is empty, the room tells where the coroutine waits. An
+/// over-aligned value finds its place at run time, since coroutine frames are aligned like operator
+/// new and no more, and the mark in front takes a word of that.
 template <class T>
-class result_slot {
+class result_slot : public await_mark {
     using stored = stored_result_t<T>;
 
 public:
@@ -55,41 +58,42 @@ public:
                                      alignof(stored) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
     result_slot() noexcept = default;
-    result_slot(result_slot&& other) noexcept(std::is_nothrow_move_constructible_v<stored>) {
-        if (other.kind_ == kind::value)
+    result_slot(result_slot&& other) noexcept(std::is_nothrow_move_constructible_v<stored>)
+        : await_mark() {
+        if (other.state_ == state::value)
             emplace(std::move(*other.value()));
-        else if (other.kind_ == kind::exception)
+        else if (other.state_ == state::exception)
             set_exception(std::move(*other.exception()));
     }
     result_slot& operator=(result_slot&&) = delete;
     ~result_slot() {
-        if (kind_ == kind::value)
+        if (state_ == state::value)
             std::destroy_at(value());
-        else if (kind_ == kind::exception)
+        else if (state_ == state::exception)
             std::destroy_at(exception());
     }
 
     template <class... Args>
     void emplace(Args&&... args) {
         ::new (place()) stored(std::forward<Args>(args)...);
-        kind_ = kind::value;
+        state_ = state::value;
     }
     void set_exception(std::exception_ptr e) noexcept {
         ::new (static_cast<void*>(storage_)) std::exception_ptr(std::move(e));
-        kind_ = kind::exception;
+        state_ = state::exception;
     }
 
     /// Destroys a value that nobody wants. What its destructor throws goes nowhere.
     void discard() noexcept {
         if constexpr (!std::is_nothrow_destructible_v<stored>) {
-            if (kind_ != kind::value) return;
-            kind_ = kind::empty;
+            if (state_ != state::value) return;
+            state_ = state::empty;
             destroy_quietly(*value());
         }
     }
 
-    [[nodiscard]] bool has_value() const noexcept { return kind_ == kind::value; }
-    [[nodiscard]] bool has_exception() const noexcept { return kind_ == kind::exception; }
+    [[nodiscard]] bool has_value() const noexcept { return state_ == state::value; }
+    [[nodiscard]] bool has_exception() const noexcept { return state_ == state::exception; }
     [[nodiscard]] stored plain_value() noexcept
         requires is_plain
     {
@@ -97,18 +101,24 @@ public:
     }
     [[nodiscard]] std::exception_ptr& stored_exception() noexcept { return *exception(); }
 
+    /// The coroutine has suspended in `a`; the place goes where the result will be.
+    template <class Awaiter>
+    WEIR_ALWAYS_INLINE void suspend_in(const Awaiter& a, std::source_location at) noexcept {
+        ::new (static_cast<void*>(storage_)) std::source_location(at);
+        set_suspended(a);
+    }
+
     /// The result, by move; throws the exception.
     T take() {
-        if (kind_ == kind::exception) [[unlikely]]
+        if (state_ == state::exception) [[unlikely]]
             std::rethrow_exception(std::move(*exception()));
         return unstore<T>(std::move(*value()));
     }
 
 private:
-    enum class kind : std::uint8_t { empty, value, exception };
-    static constexpr std::size_t frame_alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+    static constexpr std::size_t alignment = alignof(await_mark*);
     static constexpr std::size_t slack =
-        alignof(stored) > frame_alignment ? alignof(stored) - frame_alignment : 0;
+        alignof(stored) > alignment ? alignof(stored) - alignment : 0;
     static constexpr std::size_t size =
         sizeof(stored) + slack > sizeof(std::exception_ptr) ? sizeof(stored) + slack
                                                              : sizeof(std::exception_ptr);
@@ -123,10 +133,7 @@ private:
         return std::launder(reinterpret_cast<std::exception_ptr*>(storage_));
     }
 
-    alignas(alignof(stored) > frame_alignment  ? frame_alignment
-            : alignof(stored) > alignof(void*) ? alignof(stored)
-                                               : alignof(void*)) std::byte storage_[size];
-    kind kind_ = kind::empty;
+    alignas(alignment) std::byte storage_[size];
 };
 
 }  // namespace detail

@@ -97,6 +97,14 @@ inline std::chrono::steady_clock::time_point now() noexcept {
     return std::chrono::steady_clock::now();
 }
 
+/// Milliseconds of a clock that is cheap to read, and some milliseconds behind; they wrap around.
+inline std::uint32_t coarse_now_ms() noexcept {
+    timespec t{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(t.tv_sec) * 1000 +
+                                      static_cast<std::uint64_t>(t.tv_nsec) / 1'000'000);
+}
+
 }  // namespace detail::sync
 WEIR_ABI_END }  // namespace weir
 

@@ -12,6 +12,7 @@
 #include <source_location>
 #include <utility>
 
+#include <weir/detail/core/await_mark.hpp>
 #include <weir/detail/core/frame_pool.hpp>
 #include <weir/detail/core/owner.hpp>
 #include <weir/detail/core/single_threaded.hpp>
@@ -40,8 +41,10 @@ struct task_record {
     task_record(const task_type& kind, task_id number, std::source_location where) noexcept
         : type(&kind), id(number), site(where) {}
 
-    mark in_use = 1;  // first, and also there in a block whose frame is no task's
-    std::uint32_t frame_size = 0;
+    // First, and also there, as 0, in a block whose frame is no task's. Always odd: above the lowest
+    // bit it counts the turns.
+    mark in_use = 1;
+    std::uint32_t frame_size = 0;  // once the frame is gone; before, the lower half of the spawner's id
     const task_type* type;
     wait_node* joiner = nullptr;
     task_id id;
@@ -74,8 +77,7 @@ public:
         if (*std::launder(reinterpret_cast<mark*>(block)) == 0)
             frame_pool::deallocate(block, prefix() + size);
         else  // the block stays for the result; release() frees it
-            std::launder(reinterpret_cast<task_header*>(block))->frame_size =
-                static_cast<std::uint32_t>(size);
+            std::launder(reinterpret_cast<task_header*>(block))->keep_without_frame(size);
     }
 
     /// Makes the frame at `root` a task of `home`, referenced by the runtime and by one handle.
@@ -119,11 +121,14 @@ public:
     // -- the owner's turn ------------------------------------------------------------------------
 
     /// Whether the frame is gone already, so that its place may hold a result.
-    [[nodiscard]] bool root_destroyed() const noexcept { return frame_size != 0; }
+    [[nodiscard]] bool root_destroyed() const noexcept { return (notes & root_gone) != 0; }
 
     /// One turn: starts the root or resumes what was woken. True: the task has ended.
     bool run_turn(std::uint32_t budget = budget_per_turn) {
         begin_turn(budget);
+#if WEIR_INSPECT
+        in_use += 2;
+#endif
         if (is_ending()) [[unlikely]]
             return true;
         if (has_taken()) [[likely]]
@@ -144,6 +149,21 @@ public:
         return claimed();
     }
     void set_outcome(outcome o) noexcept { ended_with = o; }
+
+    // -- for dumps, on the owner's turn ------------------------------------------------------------
+
+    /// How many turns the task has had.
+    [[nodiscard]] std::uint32_t turns() const noexcept { return in_use / 2; }
+    /// Whose turn has spawned the task, if any: the lower half of its id.
+    [[nodiscard]] std::uint32_t spawner() const noexcept { return root_destroyed() ? 0 : frame_size; }
+    void set_spawner(const task_header* t) noexcept {
+        if (t != nullptr) frame_size = static_cast<std::uint32_t>(t->id());
+    }
+    /// Who waits for the task's end, or null.
+    [[nodiscard]] const owner* joined_by() noexcept {
+        scoped_lock guard(lock);
+        return joiner != nullptr ? joiner->who : nullptr;
+    }
 
     // -- who joins or aborts, on any thread ------------------------------------------------------
 
@@ -193,8 +213,12 @@ public:
 
 private:
     static constexpr std::uint32_t detached = std::uint32_t{1} << 31;  // of `references`
-    static constexpr std::uint8_t adopted = 1, named = 2;              // of `notes`
+    static constexpr std::uint8_t adopted = 1, named = 2, root_gone = 4;  // of `notes`
 
+    void keep_without_frame(std::size_t size) noexcept {
+        frame_size = static_cast<std::uint32_t>(size);
+        notes |= root_gone;
+    }
     void destroy() noexcept {
         type->destroy_result(*this);
         frame_pool::deallocate(this, prefix() + frame_size);

@@ -10,6 +10,35 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 
 class owner;
 
+/// What an operation is called in a dump.
+enum class wait_kind : std::uint8_t {
+    other,
+    yield,
+    mutex_lock,
+    rwlock_lock,
+    semaphore_acquire,
+    notified,
+    barrier_wait,
+    cell_filled,
+    token_cancelled,
+    tracker_wait,
+    channel_send,
+    channel_recv,
+    channel_closed,
+    oneshot_recv,
+    oneshot_closed,
+    broadcast_recv,
+    watch_changed,
+    receivers_gone,
+    sleep,
+    io,
+    join_task,
+    join_set_next,
+    group_slot,
+    group_end,
+    foreign
+};
+
 /// One waiting operation. It lives in the awaiter, in the coroutine's frame, so that waiting
 /// allocates nothing. It carries a right, never a value: what was granted is taken on resumption.
 ///
@@ -27,7 +56,7 @@ struct wait_node {
         return p == phase::taken ? phase::taken_too : phase::taken;
     }
 
-    explicit wait_node(owner& o) noexcept : who(&o) {}
+    explicit wait_node(owner& o, wait_kind k = wait_kind::other) noexcept : who(&o), kind(k) {}
     wait_node(const wait_node&) = delete;
     wait_node& operator=(const wait_node&) = delete;
 
@@ -41,7 +70,8 @@ struct wait_node {
     std::coroutine_handle<> handle;  // resumed on the owner's turn; null before and after the wait
     phase state = phase::idle;  // under the primitive's lock while it waits
     bool granted = false;      // the primitive's own: whether the wake brought a right to pass on
-    std::uint16_t unused = 0;  // so that one store clears all of these
+    const wait_kind kind;      // for dumps
+    std::uint8_t unused = 0;   // so that one store sets all of these
     std::uint32_t amount = 0;  // the primitive's own: permits still wanted, for one
 };
 

@@ -41,7 +41,7 @@ private:
     class awaiter : public leaf_awaiter, private resume_hook<awaiter> {
     public:
         awaiter(io_operation& operation, owner& o)
-            : leaf_awaiter(o), op_(std::move(operation.op_)) {}
+            : leaf_awaiter(o, wait_kind::io), op_(std::move(operation.op_)) {}
         ~awaiter() {
             if (waiting_in_ != nullptr)
                 waiting_in_->leave(*this, direction_);

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include <weir/detail/core/sync.hpp>
 #include <weir/detail/core/task_header.hpp>
@@ -86,6 +87,18 @@ public:
             report.still_running.push_back(core_->describe(*t, task_kind::blocking));
     }
     void abandon() noexcept { group_.abandon(); }
+    /// Shows the functions that run, and those that wait for a thread.
+    void inspect(task_inspector& to) {
+        std::vector<busy_task> jobs;
+        {
+            scoped_lock guard(mutex_);
+            for (const task_header* t = running_.first; t != nullptr; t = t->live_next)
+                jobs.push_back({t, t->id(), t->site(), task_kind::blocking, true});
+            for (const task_header* t = queue_.first; t != nullptr; t = t->live_next)
+                jobs.push_back({t, t->id(), t->site(), task_kind::blocking, false});
+        }
+        for (const busy_task& t : jobs) to.busy(t);
+    }
 
 private:
     struct job_list {

@@ -10,21 +10,29 @@
 // runtime that is gone.
 
 #include <algorithm>
+#include <chrono>
 #include <coroutine>
 #include <cstdint>
+#include <exception>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include <weir/detail/core/standalone.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/runtime/driving_turn.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
+#include <weir/detail/runtime/watchdog.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
 class current_thread_core : public runtime_core, public local_scheduler {
 public:
     explicit current_thread_core(runtime_options options)
-        : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)) {}
+        : runtime_core(std::move(options)), random_(mixed_seed(this->options().rng_seed)),
+          is_watched_(watchdog::is_wanted(this->options())) {
+        watchdog_.start();
+    }
     ~current_thread_core() override { shut_down({}, nullptr); }
 
     // -- any thread ------------------------------------------------------------------------------
@@ -81,6 +89,47 @@ public:
         return m;
     }
 
+    /// The driving thread shows the tasks between two turns, or the caller where nobody drives.
+    bool inspect(task_inspector& to) override {
+        if (is_driven_here()) return show_tasks(to), true;
+        inspection mine{.to = &to};
+        ask_for(mine);
+        const auto give_up = sync::now() + inspection_patience;
+        for (;;) {
+            if (turn_.try_take()) {
+                {
+                    driving here(*this);
+                    drain_injected();
+                }
+                turn_.pass_on();
+            }
+            mine.done.park_for(std::chrono::milliseconds(5));
+            scoped_lock guard(injection_lock_);
+            if (mine.at == inspection::phase::answered) break;
+            if (mine.at == inspection::phase::asked && sync::now() >= give_up) {
+                withdraw(mine);
+                break;
+            }
+        }
+        if (mine.at == inspection::phase::asked) {
+            show_names(to);
+            return false;
+        }
+        if (mine.failure) std::rethrow_exception(mine.failure);
+        return true;
+    }
+
+    [[nodiscard]] std::size_t turn_sources() const noexcept override { return 1; }
+    [[nodiscard]] turn_glimpse glimpse(std::size_t) const noexcept override {
+        return {watched_turns_.value(), execution_.current};
+    }
+    [[nodiscard]] std::optional<busy_task> find_live(const owner* task) noexcept override {
+        live_guard const guard(*this);
+        for (const task_header* t = live_; t != nullptr && is_watched_; t = t->live_next)
+            if (t == task) return busy_task{t, t->id(), t->site(), task_kind::task, true};
+        return std::nullopt;
+    }
+
     // -- the driving thread ----------------------------------------------------------------------
 
     runtime_core* runtime() noexcept override { return this; }
@@ -120,6 +169,7 @@ public:
 
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        watchdog_.stop();
         stop();
         turn_.take_last();
         destroy_tasks();
@@ -175,6 +225,8 @@ protected:  // a simulation chooses for itself who runs next
         runtime_core* entered_;
     };
 
+    std::uint32_t coarse_now_ = 0;  // as of the last look at the events
+
     [[nodiscard]] bool is_driven_here() const noexcept { return execution::here() == &execution_; }
     /// The same, for a function that is itself WEIR_NOINLINE.
     [[nodiscard]] bool is_driven_by_caller() const noexcept {
@@ -196,12 +248,16 @@ protected:  // a simulation chooses for itself who runs next
 
     /// One turn. False: that was its last, or it had ended before.
     bool run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
+        if (is_watched_) [[unlikely]]
+            watched_turns_.add();
         execution_.current = &t;
         const bool ended = t.run_turn(budget);
         if (ended) [[unlikely]]
             end_or_release(t);
         else if (t.has_taken())
             t.make_ready(*this);
+        else
+            note_idle(t);
         execution_.current = nullptr;
         return !ended;
     }
@@ -212,6 +268,17 @@ protected:  // a simulation chooses for itself who runs next
             end(t);
     }
 
+    void note_time() noexcept {
+#if WEIR_INSPECT
+        coarse_now_ = sync::coarse_now_ms();
+#endif
+    }
+    /// A turn has ended, and nothing is left to resume.
+    void note_idle([[maybe_unused]] task_header& t) noexcept {
+#if WEIR_INSPECT
+        t.set_idle_since(coarse_now_);
+#endif
+    }
     /// At what has happened outside of this thread's tasks, each at its interval.
     void look_around() {
         turns_to_injected_ -= looked_ahead_;
@@ -227,6 +294,7 @@ protected:  // a simulation chooses for itself who runs next
         until_look_ = looked_ahead_ = std::min(turns_to_events_, turns_to_injected_);
     }
     void look_at_events() noexcept {
+        note_time();
         time().fire();
         events().poll();
         publish_counts();
@@ -247,7 +315,7 @@ protected:  // a simulation chooses for itself who runs next
         auto const timeout = time().is_paused() ? std::nullopt : time().until_next();
         {
             scoped_lock guard(injection_lock_);
-            if (injected_first_ != nullptr) return;
+            if (injected_first_ != nullptr || inspections_ != nullptr) return;
             if (stopping_.load(sync::memory_order_relaxed)) return;
             sleeping_ = true;
         }
@@ -255,6 +323,7 @@ protected:  // a simulation chooses for itself who runs next
         log_.park();
         events().park(timeout);
         log_.unpark();
+        note_time();
         {
             scoped_lock guard(injection_lock_);
             sleeping_ = false;
@@ -262,9 +331,29 @@ protected:  // a simulation chooses for itself who runs next
         time().fire();  // the park has taken the events
     }
 
+    /// Where a watchdog may look at the list of tasks, a lock guards it.
+    class live_guard {
+    public:
+        explicit live_guard(current_thread_core& core) noexcept
+            : lock_(core.is_watched_ ? &core.live_lock_ : nullptr) {
+            if (lock_ != nullptr) [[unlikely]]
+                lock_->lock();
+        }
+        live_guard(const live_guard&) = delete;
+        live_guard& operator=(const live_guard&) = delete;
+        ~live_guard() {
+            if (lock_ != nullptr) [[unlikely]]
+                lock_->unlock();
+        }
+
+    private:
+        small_lock* lock_;
+    };
+
     // -- tasks -----------------------------------------------------------------------------------
 
     void adopt(task_header& t) noexcept {
+        live_guard const guard(*this);
         t.live_prev = nullptr;
         t.live_next = live_;
         if (live_ != nullptr) live_->live_prev = &t;
@@ -291,9 +380,13 @@ protected:  // a simulation chooses for itself who runs next
 
     /// Destroys what is left of a task, whether it has ended or not.
     void end(task_header& t) noexcept {
-        owner* const outer = std::exchange(execution_.current, &t);
-        (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
-        if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+        owner* const outer = execution_.current;
+        execution_.current = &t;
+        {
+            live_guard const guard(*this);
+            (t.live_prev ? t.live_prev->live_next : live_) = t.live_next;
+            if (t.live_next != nullptr) t.live_next->live_prev = t.live_prev;
+        }
         --live_count_;
         ended_.add();
         bool claimed = false;
@@ -345,11 +438,13 @@ protected:  // a simulation chooses for itself who runs next
     bool drain_injected() {
         if (!injected_hint_.load(sync::memory_order_relaxed)) return false;
         owner* first = nullptr;
+        inspection* asked = nullptr;
         {
             scoped_lock guard(injection_lock_);
             first = std::exchange(injected_first_, nullptr);
             injected_last_ = nullptr;
             injected_hint_.store(false, sync::memory_order_relaxed);
+            asked = take_inspections();
         }
         const bool any = first != nullptr;
         while (first != nullptr) {
@@ -364,6 +459,8 @@ protected:  // a simulation chooses for itself who runs next
             if (!t.is_queued()) ++arrivals_;
             t.make_ready(*this);
         }
+        if (asked != nullptr) [[unlikely]]
+            answer(asked);
         return any;
     }
     /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
@@ -381,6 +478,77 @@ protected:  // a simulation chooses for itself who runs next
             injected_hint_.store(true, sync::memory_order_relaxed);
             WEIR_RETHROW;
         }
+    }
+
+    // -- dumps -----------------------------------------------------------------------------------
+
+    /// What another thread wants to see; it waits on its stack. Under the injection lock.
+    struct inspection {
+        enum class phase : std::uint8_t { asked, running, answered };
+
+        task_inspector* to;
+        std::exception_ptr failure{};
+        inspection* next = nullptr;
+        phase at = phase::asked;
+        sync::parker done{};
+    };
+    static constexpr std::chrono::milliseconds inspection_patience{500};
+
+    void ask_for(inspection& i) noexcept {
+        scoped_lock guard(injection_lock_);
+        i.next = inspections_;
+        inspections_ = &i;
+        injected_hint_.store(true, sync::memory_order_relaxed);
+        if (std::exchange(sleeping_, false)) events().unpark();
+    }
+    void withdraw(inspection& i) noexcept {  // with the lock held
+        inspection** at = &inspections_;
+        while (*at != &i) at = &(*at)->next;
+        *at = i.next;
+    }
+    inspection* take_inspections() noexcept {  // with the lock held
+        for (inspection* i = inspections_; i != nullptr; i = i->next)
+            i->at = inspection::phase::running;
+        return std::exchange(inspections_, nullptr);
+    }
+    WEIR_COLD void answer(inspection* list) noexcept {
+        while (list != nullptr) {
+            inspection& i = *list;
+            list = i.next;
+            WEIR_TRY {
+                show_tasks(*i.to);
+            }
+            WEIR_CATCH_ALL { i.failure = std::current_exception(); }
+            scoped_lock guard(injection_lock_);
+            i.at = inspection::phase::answered;
+            i.done.unpark();  // under the lock: then it goes
+        }
+    }
+    /// Where the driving thread does not answer: who there is, if a lock guards that.
+    void show_names(task_inspector& to) {
+        std::vector<busy_task> tasks;
+        if (is_watched_) {
+            for (std::size_t room = 64;; room *= 2) {
+                tasks.clear();
+                tasks.reserve(room);
+                live_guard const guard(*this);
+                const task_header* t = live_;
+                for (; t != nullptr && tasks.size() < room; t = t->live_next)
+                    tasks.push_back({t, t->id(), t->site(), task_kind::task, t == execution_.current});
+                if (t == nullptr) break;
+            }
+        }
+        for (const busy_task& t : tasks) to.busy(t);
+        blocking_.inspect(to);
+    }
+    void show_tasks(task_inspector& to) {
+        for (task_header* t = live_; t != nullptr; t = t->live_next) {
+            if (t == execution_.current)
+                to.busy({t, t->id(), t->site(), task_kind::task, true});
+            else
+                to.suspended(*t, t->is_queued());
+        }
+        blocking_.inspect(to);
     }
 
     /// The calling thread's turn to drive. Its root ends with it at the latest: what that awaits
@@ -417,6 +585,9 @@ protected:  // a simulation chooses for itself who runs next
     std::uint32_t turns_to_injected_ = 1;
     std::uint64_t random_;
     bool closing_ = false;
+    const bool is_watched_;
+    small_lock live_lock_;
+    counter watched_turns_;
 
     small_lock injection_lock_;
     owner* injected_first_ = nullptr;
@@ -424,6 +595,7 @@ protected:  // a simulation chooses for itself who runs next
     sync::atomic<bool> injected_hint_{false};
     bool sleeping_ = false;
     bool closed_ = false;
+    inspection* inspections_ = nullptr;
     std::uint64_t injections_ = 0;
     std::uint64_t spawned_elsewhere_ = 0;
 
@@ -441,6 +613,7 @@ protected:  // a simulation chooses for itself who runs next
     wake_log log_;
 
     blocking_pool blocking_{*this};
+    watchdog watchdog_{*this};
 };
 
 }  // namespace detail

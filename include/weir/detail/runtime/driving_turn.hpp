@@ -45,6 +45,11 @@ public:
         return drives;
     }
 
+    /// True: nobody drives, and nobody does before the calling thread passes the turn on.
+    [[nodiscard]] bool try_take() noexcept {
+        scoped_lock guard(lock_);
+        return !std::exchange(driven_, true);
+    }
     void pass_on() noexcept {
         wake_list wakes;
         scoped_lock guard(lock_);

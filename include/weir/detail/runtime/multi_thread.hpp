@@ -237,6 +237,7 @@ inline void worker::sleep() {
     log_.park();
     searching_ = parking.sleep(sleeper_);
     log_.unpark();
+    note_time();
     on_watch_ = !searching_;
     core_->time().fire();
     if (!sleeper_.took_events) core_->events().poll();
@@ -251,6 +252,9 @@ inline void worker::run_turn(owner& o, const tenure& mine) {
     const bool ended = t.run_turn();
     if (ended) [[unlikely]]
         core_->end(t);
+#if WEIR_INSPECT
+    if (!ended && !t.has_taken()) t.set_idle_since(coarse_now_);
+#endif
     const bool goes_on = !ended && (t.has_taken() || !t.try_park());
     if (mine.lost) [[unlikely]] {
         if (goes_on) core_->schedule(t);
@@ -263,7 +267,13 @@ inline void worker::run_turn(owner& o, const tenure& mine) {
     current = nullptr;
 }
 
+inline void worker::note_time() noexcept {
+#if WEIR_INSPECT
+    coarse_now_ = sync::coarse_now_ms();
+#endif
+}
 inline void worker::look_at_events() noexcept {
+    note_time();
     core_->time().fire();
     core_->events().poll();
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <weir/detail/core/standalone.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
@@ -22,6 +23,7 @@
 #include <weir/detail/runtime/live_tasks.hpp>
 #include <weir/detail/runtime/parking.hpp>
 #include <weir/detail/runtime/runtime_core.hpp>
+#include <weir/detail/runtime/watchdog.hpp>
 #include <weir/detail/runtime/worker.hpp>
 #include <weir/detail/runtime/worker_threads.hpp>
 
@@ -44,6 +46,7 @@ public:
     void begin() {
         WEIR_TRY {
             for (worker& w : workers_) threads_.bring_to(w);
+            watchdog_.start();
         }
         WEIR_CATCH_ALL {
             shut_down({}, nullptr);
@@ -109,6 +112,36 @@ public:
         return m;
     }
 
+    bool inspect(task_inspector& to) override {
+        for (std::size_t i = 0; i < live_tasks::shards; ++i) {
+            borrowed_tasks const here(*this, live_.borrow(i));
+            for (live_tasks::seen s : here.tasks()) {
+                if (s.borrowed) {
+                    to.suspended(*s.task, false);
+                    continue;
+                }
+                for (const worker& w : workers_) s.otherwise.runs |= w.current == s.otherwise.who;
+                to.busy(s.otherwise);
+            }
+        }
+        blocking_.inspect(to);
+        return true;
+    }
+    [[nodiscard]] std::size_t turn_sources() const noexcept override { return workers_wanted_; }
+    [[nodiscard]] turn_glimpse glimpse(std::size_t source) const noexcept override {
+        return workers_[source].glimpse();
+    }
+    [[nodiscard]] std::optional<busy_task> find_live(const owner* task) noexcept override {
+        return live_.find(task);
+    }
+    bool has_not_run_since(task_id id, std::uint32_t turns) override {
+        task_header* const t = live_.borrow(id);
+        if (t == nullptr) return false;
+        const bool same = t->turns() == turns;
+        give_back(*t);
+        return same;
+    }
+
     void stop() noexcept override {
         blocking_.close();
         stopping_.store(true, sync::memory_order_release);  // to is_stopping
@@ -117,6 +150,7 @@ public:
     }
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
         if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        watchdog_.stop();
         stop();
         const bool workers_ended = threads_.join(until);
         destroy_tasks(workers_ended);
@@ -164,6 +198,28 @@ public:
     }
 
 private:
+    /// Ends a look at a parked task: it goes on where it was woken meanwhile.
+    void give_back(task_header& t) noexcept {
+        if (!t.try_park()) schedule(t);
+    }
+    /// The tasks of a shard, those whose turn was taken until the end of the scope.
+    class borrowed_tasks {
+    public:
+        borrowed_tasks(multi_thread_core& core, std::vector<live_tasks::seen> tasks) noexcept
+            : core_(&core), tasks_(std::move(tasks)) {}
+        borrowed_tasks(const borrowed_tasks&) = delete;
+        borrowed_tasks& operator=(const borrowed_tasks&) = delete;
+        ~borrowed_tasks() {
+            for (const live_tasks::seen& s : tasks_)
+                if (s.borrowed) core_->give_back(*s.task);
+        }
+        [[nodiscard]] const std::vector<live_tasks::seen>& tasks() const noexcept { return tasks_; }
+
+    private:
+        multi_thread_core* core_;
+        std::vector<live_tasks::seen> tasks_;
+    };
+
     static std::size_t worker_count(const runtime_options& o) {
         if (o.start_paused)
             fail<std::invalid_argument>(
@@ -236,6 +292,7 @@ private:
     sync::atomic<std::size_t> working_{0};  // threads that run a worker, or are in a turn without one
     worker_threads threads_{*this};
     blocking_pool blocking_{*this};
+    watchdog watchdog_{*this};
 };
 
 }  // namespace detail

@@ -47,6 +47,16 @@ private:
     std::function<void(const unhandled_exception_info&)> function_;
 };
 
+struct runtime_dump;  // weir/inspect.hpp
+
+/// A turn of a task, from one co_await that waits to the next, that keeps its thread for too long.
+struct slow_turn {
+    task_id task{};
+    std::string name;  // empty unless the task was given one
+    std::source_location site;  // of its spawn
+    std::chrono::nanoseconds lasted{};  // so far
+    bool is_over = false;
+};
 namespace detail {
 // Not std::random_device: <random> is a twentieth of what all of weir costs to compile. Where the
 // system has no random numbers, any number will do.
@@ -75,6 +85,18 @@ struct runtime_options {
     std::uint64_t rng_seed = detail::random_seed();  // of the order in which select starts
     bool start_paused = false;  // current-thread only: the clock stands still (weir::clock)
     unhandled on_unhandled = unhandled::log;
+    // A turn of a task that lasts for longer is reported, while it goes on and again when it has
+    // ended; 0 = none is. A thread of its own looks, four times in that time.
+#if defined(NDEBUG) || defined(WEIR_MODEL)
+    std::chrono::nanoseconds slow_turn{};
+#else
+    std::chrono::nanoseconds slow_turn = std::chrono::seconds(1);
+#endif
+    // On that thread, must not throw, and must not end the runtime; empty: a line on stderr. The
+    // second one, where the program includes weir/inspect.hpp: when no turn has begun for that time,
+    // and tasks turn out to wait for each other; empty: the dump on stderr.
+    std::function<void(const weir::slow_turn&)> on_slow_turn;
+    std::function<void(const runtime_dump&)> on_deadlock;
 };
 
 WEIR_ABI_END }  // namespace weir

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/options.hpp>
 #include <weir/detail/runtime/shutdown_report.hpp>
+#include <weir/detail/runtime/task_inspector.hpp>
 #include <weir/detail/runtime/thread_group.hpp>
 #include <weir/detail/runtime/time_driver.hpp>
 
@@ -54,6 +56,31 @@ public:
     virtual void timers_changed() noexcept = 0;
     /// What has been counted. Any thread.
     [[nodiscard]] virtual runtime_metrics measure() = 0;
+    /// Shows every live task. False: the thread that runs the tasks was too busy to say. Any thread.
+    [[nodiscard]] virtual bool inspect(task_inspector& to) = 0;
+    /// Whether a task waits as it did after `turns` turns, or at least did so when the others were
+    /// shown. Any thread.
+    [[nodiscard]] virtual bool has_not_run_since(task_id, std::uint32_t /*turns*/) { return true; }
+    // -- for the watchdog, on its thread -----------------------------------------------------------
+
+    /// Makes a dump and reports deadlocks; null where the program does not include weir/inspect.hpp.
+    using deadlock_reporter = void (*)(runtime_core&);
+    static inline sync::atomic<deadlock_reporter> report_deadlocks{nullptr};
+
+    /// How many threads have turns of tasks, or may have.
+    [[nodiscard]] virtual std::size_t turn_sources() const noexcept = 0;
+    [[nodiscard]] virtual turn_glimpse glimpse(std::size_t source) const noexcept = 0;
+    /// What is known of a task, if it is live; none where tasks are not watched.
+    [[nodiscard]] virtual std::optional<busy_task> find_live(const owner* task) noexcept = 0;
+
+    /// What owner::idle_since counts in, now.
+    [[nodiscard]] virtual std::uint32_t idle_clock() const noexcept {
+#if WEIR_INSPECT
+        return sync::coarse_now_ms();
+#else
+        return 0;
+#endif
+    }
     /// Where this runtime's blocking functions run.
     virtual blocking_pool& blocking() noexcept = 0;
 
@@ -73,6 +100,7 @@ public:
 
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
     [[nodiscard]] time_driver& time() noexcept { return time_; }
+    [[nodiscard]] std::int64_t time_now() const noexcept { return time_.now(); }
     [[nodiscard]] driver& events() noexcept { return driver_; }
 
     /// Where there is no memory for it, the task goes without a name.
@@ -86,7 +114,13 @@ public:
     }
 
     [[nodiscard]] running_task describe(const task_header& t, task_kind kind) {
-        return running_task{name_of(t), t.id(), t.site(), kind};
+        return running_task{name_of(t.id()), t.id(), t.site(), kind};
+    }
+
+    [[nodiscard]] std::string name_of(task_id id) {
+        scoped_lock guard(names_lock_);
+        auto const found = names_.find(id);
+        return found == names_.end() ? std::string() : found->second;
     }
 
     /// A task has ended: its name is not needed any more.
@@ -136,12 +170,6 @@ public:
     }
 
 protected:
-    [[nodiscard]] std::string name_of(const task_header& t) {
-        scoped_lock guard(names_lock_);
-        auto const found = names_.find(t.id());
-        return found == names_.end() ? std::string() : found->second;
-    }
-
     void add_forced_yield() noexcept { forced_yields_.fetch_add(1, sync::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t forced_yields() const noexcept {
         return forced_yields_.load(sync::memory_order_relaxed);
@@ -177,6 +205,8 @@ private:
             fail<std::invalid_argument>("runtime_options::global_queue_interval must not be 0");
         if (o.event_interval == 0)
             fail<std::invalid_argument>("runtime_options::event_interval must not be 0");
+        if (o.slow_turn < o.slow_turn.zero())
+            fail<std::invalid_argument>("runtime_options::slow_turn must not be negative");
         return o;
     }
 
@@ -196,7 +226,7 @@ private:
 };
 
 inline void runtime_core::report_unhandled(const task_header& t, std::exception_ptr e) noexcept {
-    const std::string name = name_of(t);
+    const std::string name = name_of(t.id());
     const unhandled& policy = options_.on_unhandled;
     if (policy.function()) {
         policy.function()(unhandled_exception_info{t.id(), name, t.site(), e});

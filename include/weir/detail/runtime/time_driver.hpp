@@ -49,6 +49,11 @@ public:
         return added::yes;
     }
 
+    [[nodiscard]] std::int64_t deadline_of(const wake_timer& timer) const noexcept {
+        scoped_lock guard(lock_);
+        return timer.deadline;
+    }
+
     /// Abandons a timer, on its owner's turn: unlinks it, or takes back the wake.
     void remove(wake_timer& timer, wait_node& n) noexcept {
         scoped_lock guard(lock_);

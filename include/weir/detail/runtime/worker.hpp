@@ -20,6 +20,7 @@
 #include <weir/detail/core/task_header.hpp>
 #include <weir/detail/runtime/metrics.hpp>
 #include <weir/detail/runtime/parking.hpp>
+#include <weir/detail/runtime/task_inspector.hpp>
 #include <weir/detail/runtime/work_queue.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -75,6 +76,7 @@ public:
         return static_cast<std::uint32_t>(turns_.value());
     }
     /// Any thread.
+    [[nodiscard]] turn_glimpse glimpse() const noexcept { return {turns_.value(), current}; }
     void report(worker_metrics& to) const noexcept;
     sleeper& bed() noexcept { return sleeper_; }
 
@@ -99,6 +101,7 @@ private:
     void enqueue(owner& o) noexcept;
     void run_turn(owner& o, const tenure& mine);
     void look_at_events() noexcept;
+    void note_time() noexcept;
 
     static constexpr unsigned lifo_limit = 3;
     static constexpr std::chrono::nanoseconds patience = std::chrono::microseconds(20);
@@ -120,6 +123,7 @@ private:
 
     alignas(cache_line) sync::atomic<owner*> lifo_{nullptr};
     counter turns_;
+    published<std::uint32_t> coarse_now_{0};  // as of the last look at the events
     counter local_schedules_, overflows_, steals_, steal_operations_;
     work_queue queue_;
 };

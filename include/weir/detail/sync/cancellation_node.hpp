@@ -71,7 +71,7 @@ public:
     /// Waits until the node is cancelled.
     class waiter : public leaf_awaiter {
     public:
-        waiter(cancellation_node& n, owner& o) noexcept : leaf_awaiter(o), node_(&n) {}
+        waiter(cancellation_node& n, owner& o) noexcept : leaf_awaiter(o, wait_kind::token_cancelled), node_(&n) {}
         ~waiter() {
             if (is_suspended()) node_->remove(*this);
         }

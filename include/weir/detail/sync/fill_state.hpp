@@ -29,7 +29,7 @@ public:
 
     class waiter : public leaf_awaiter {
     public:
-        waiter(fill_state& s, owner& o) noexcept : leaf_awaiter(o), state_(&s) {}
+        waiter(fill_state& s, owner& o) noexcept : leaf_awaiter(o, wait_kind::cell_filled), state_(&s) {}
         ~waiter() {
             if (is_suspended()) state_->cancel(*this);
         }

@@ -14,7 +14,7 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 
 class ordered_waiter : public leaf_awaiter {
 protected:
-    explicit ordered_waiter(owner& o) noexcept : leaf_awaiter(o) {}
+    ordered_waiter(owner& o, wait_kind k) noexcept : leaf_awaiter(o, k) {}
     ~ordered_waiter() = default;
 
 private:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <weir/detail/core/awaitable.hpp>
+#include <weir/detail/core/lock_holder.hpp>
 #include <weir/detail/core/small_lock.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -20,7 +21,9 @@ public:
 
     [[nodiscard]] bool try_lock() noexcept {
         scoped_lock guard(lock_);
-        return !std::exchange(held_, true);
+        if (std::exchange(held_, true)) return false;
+        holder_.set_here();
+        return true;
     }
     void unlock() noexcept {
         lock_.lock();
@@ -35,13 +38,13 @@ public:
     /// Waits for the lock. What derives from it takes the lock over by `take_grant`.
     class waiter : public leaf_awaiter {
     public:
-        waiter(raw_mutex& m, owner& o) noexcept : leaf_awaiter(o), mutex_(&m) {}
+        waiter(raw_mutex& m, owner& o) noexcept : leaf_awaiter(o, wait_kind::mutex_lock), mutex_(&m) {}
         ~waiter() {
             if (is_suspended() || granted) mutex_->cancel(*this);
         }
         bool await_ready() noexcept {
             // Nothing comes between this and await_resume, so that there is no grant to note.
-            if (!who->has_budget() || !mutex_->try_lock()) return false;
+            if (!who->has_budget() || !mutex_->try_lock_for(who)) return false;
             who->spend_budget();
             return true;
         }
@@ -57,6 +60,8 @@ public:
             return true;
         }
 
+        [[nodiscard]] raw_mutex& lock() const noexcept { return *mutex_; }
+
     protected:
         void take_grant() noexcept { granted = false; }
 
@@ -65,18 +70,35 @@ public:
         raw_mutex* mutex_;
     };
 
+    /// For a dump: calls `f(bool held, const owner* holder, const wait_list& waiters)`, locked.
+    template <class F>
+    void look(F f) const {
+        scoped_lock guard(lock_);
+        f(held_, holder_.get(), waiters_);
+    }
+
 private:
+    [[nodiscard]] bool try_lock_for(const owner* o) noexcept {
+        scoped_lock guard(lock_);
+        if (std::exchange(held_, true)) return false;
+        holder_.set(o);
+        return true;
+    }
     /// With the lock held, which it gives back.
     WEIR_NOINLINE void hand_over() noexcept {
         wake_list wakes;
         wait_node& next = waiters_.pop_front();
         next.granted = true;
+        holder_.set(next.who);
         wakes.wake(next);
         lock_.unlock();
     }
     [[nodiscard]] bool lock_or_wait(waiter& w) noexcept {
         scoped_lock guard(lock_);
-        if (!std::exchange(held_, true)) return w.granted = true;
+        if (!std::exchange(held_, true)) {
+            holder_.set(w.who);
+            return w.granted = true;
+        }
         w.enqueue_in(waiters_);
         return false;
     }
@@ -92,8 +114,9 @@ private:
         if (std::exchange(w.granted, false)) unlock();
     }
 
-    small_lock lock_;
+    mutable small_lock lock_;
     bool held_ = false;
+    [[no_unique_address]] lock_holder holder_;
     wait_list waiters_;
 };
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <weir/detail/core/awaitable.hpp>
+#include <weir/detail/core/lock_holder.hpp>
 #include <weir/detail/core/small_lock.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
@@ -31,7 +32,9 @@ public:
 
     [[nodiscard]] bool try_lock(rwlock_mode m) noexcept {
         scoped_lock guard(lock_);
-        return try_enter(m);
+        if (!try_enter(m)) return false;
+        if (is_alone()) holder_.set_here();
+        return true;
     }
     void unlock(rwlock_mode m) noexcept {
         wake_list wakes;
@@ -52,12 +55,12 @@ public:
     class waiter : public leaf_awaiter {
     public:
         waiter(raw_rwlock& l, rwlock_mode m, owner& o) noexcept
-            : leaf_awaiter(o), lock_(&l), mode_(m) {}
+            : leaf_awaiter(o, wait_kind::rwlock_lock), lock_(&l), mode_(m) {}
         ~waiter() {
             if (is_suspended() || granted) lock_->cancel(*this);
         }
         bool await_ready() noexcept {
-            if (!who->has_budget() || !lock_->try_lock(mode_)) return false;
+            if (!who->has_budget() || !lock_->try_lock_for(*this)) return false;
             who->spend_budget();
             granted = true;
             return true;
@@ -74,6 +77,9 @@ public:
             return true;
         }
 
+        [[nodiscard]] raw_rwlock& lock() const noexcept { return *lock_; }
+        [[nodiscard]] rwlock_mode mode() const noexcept { return mode_; }
+
     protected:
         void take_grant() noexcept { granted = false; }
 
@@ -82,6 +88,14 @@ public:
         raw_rwlock* lock_;
         rwlock_mode mode_;
     };
+
+    /// For a dump: calls `f(bool writing, std::uint32_t readers, const owner* holder, const wait_list&
+    /// waiters)`, locked. The holder is null where there was more than one since the lock was free.
+    template <class F>
+    void look(F f) const {
+        scoped_lock guard(lock_);
+        f(writing_, readers_, holder_.get(), waiters_);
+    }
 
 private:
     // -- with the lock held ----------------------------------------------------------------------
@@ -96,6 +110,11 @@ private:
         ++readers_;
         return true;
     }
+    /// Just after entering: whether nobody else is in.
+    [[nodiscard]] bool is_alone() noexcept {
+        if (readers_ > 1) holder_.set(nullptr);
+        return readers_ <= 1;
+    }
     [[nodiscard]] bool try_enter(rwlock_mode m) noexcept { return waiters_.empty() && enter(m); }
     void leave(rwlock_mode m) noexcept {
         if (m == rwlock_mode::write)
@@ -108,15 +127,25 @@ private:
             auto& next = static_cast<waiter&>(*waiters_.front());
             if (!enter(next.mode_)) return;
             next.granted = true;
+            if (is_alone()) holder_.set(next.who);
             wakes.wake(waiters_.pop_front());
         }
     }
 
     // -- takes the lock --------------------------------------------------------------------------
 
+    [[nodiscard]] bool try_lock_for(waiter& w) noexcept {
+        scoped_lock guard(lock_);
+        if (!try_enter(w.mode_)) return false;
+        if (is_alone()) holder_.set(w.who);
+        return true;
+    }
     [[nodiscard]] bool enter_or_wait(waiter& w) noexcept {
         scoped_lock guard(lock_);
-        if (try_enter(w.mode_)) return w.granted = true;
+        if (try_enter(w.mode_)) {
+            if (is_alone()) holder_.set(w.who);
+            return w.granted = true;
+        }
         w.enqueue_in(waiters_);
         return false;
     }
@@ -132,10 +161,11 @@ private:
         admit(wakes);
     }
 
-    small_lock lock_;
+    mutable small_lock lock_;
     bool writing_ = false;
     std::uint32_t readers_ = 0;
     std::uint32_t max_readers_;
+    [[no_unique_address]] lock_holder holder_;
     wait_list waiters_;
 };
 

@@ -25,7 +25,7 @@ private:
     class awaiter : public leaf_awaiter, private resume_hook<awaiter> {
     public:
         awaiter(receivers_gone_operation& op, owner& o) noexcept
-            : leaf_awaiter(o), state_(op.state_) {}
+            : leaf_awaiter(o, wait_kind::receivers_gone), state_(op.state_) {}
         ~awaiter() {
             if (this->is_suspended()) state_->remove_close_waiter(*this);
         }

@@ -22,7 +22,7 @@ class foreign_await : private wait_node, private resume_hook<foreign_await<A>> {
     using foreign_awaiter = decltype(foreign_awaiter_of(std::declval<A>()));
 
 public:
-    foreign_await(A&& a, owner& o) : wait_node(o) {
+    foreign_await(A&& a, owner& o) : wait_node(o, wait_kind::foreign) {
         awaiter_.emplace([&]() -> foreign_awaiter { return foreign_awaiter_of(std::forward<A>(a)); });
     }
     foreign_await(const foreign_await&) = delete;

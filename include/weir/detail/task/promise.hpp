@@ -3,6 +3,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -125,11 +126,22 @@ protected:
     result_slot<T> result_;
 };
 
+static_assert(2 * sizeof(void*) + sizeof(promise_base) == await_mark::in_frame);
+
 template <class T>
 class task_promise final : public result_promise<T> {
 public:
     task<T> get_return_object() noexcept;
     void unhandled_exception() noexcept { this->result_.set_exception(std::current_exception()); }
+
+    /// The coroutine has suspended in `a`: for dumps.
+    template <class Awaiter>
+    WEIR_ALWAYS_INLINE void suspend_in([[maybe_unused]] const Awaiter& a,
+                                       [[maybe_unused]] std::source_location at) noexcept {
+#if WEIR_INSPECT
+        this->result_.suspend_in(a, at);
+#endif
+    }
 
     T take_result() { return this->result_.take(); }
     result_slot<T>& result() noexcept { return this->result_; }

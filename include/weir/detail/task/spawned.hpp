@@ -126,6 +126,12 @@ inline constexpr task_type task_type_of{&finish_task<T>, &destroy_task_result<T>
 template <class T, class Home>
 task_header& make_spawned(task<T>& t, Home& home, std::source_location site) {
     task_header& header = home.make_task(task_access::peek(t), task_type_of<T>, site);
+#if WEIR_INSPECT
+    if (execution* const here = execution::here()) {
+        const owner* const running = here->current;
+        header.set_spawner(static_cast<const task_header*>(running));
+    }
+#endif
     task_access::release(t);  // not before: there may have been no room for the task
     root_of<T>(header).promise().start_for({}, header);
     return header;

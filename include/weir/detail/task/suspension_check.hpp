@@ -38,6 +38,7 @@ public:
         if (!inner_.await_suspend(h)) return false;
         if (o.holds_thread_lock()) [[unlikely]]
             held_lock::fail_suspended(o, at);
+        h.promise().suspend_in(inner_, at);
         return true;
     }
     decltype(auto) await_resume() noexcept(noexcept(std::declval<Awaiter&>().await_resume())) {
@@ -67,6 +68,7 @@ public:
         const owner& o = h.promise().turn_owner();
         if (o.holds_thread_lock()) [[unlikely]]
             held_lock::fail_suspended(o, at);
+        h.promise().suspend_in(*this, at);  // now: what is not weir's may end the wait on its way
         return foreign_await<A>::await_suspend(h);
     }
 };

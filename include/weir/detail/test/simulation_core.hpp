@@ -20,6 +20,7 @@
 #include <weir/detail/runtime/current_thread.hpp>
 #include <weir/detail/test/network.hpp>
 #include <weir/detail/test/options.hpp>
+#include <weir/inspect.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -60,6 +61,10 @@ public:
         return all_ended;
     }
 
+    [[nodiscard]] std::uint32_t idle_clock() const noexcept override {
+        return static_cast<std::uint32_t>(time_now() / 1'000'000);
+    }
+
     /// Runs what can run without the clock.
     void run_until_idle() {
         check_outside();
@@ -88,20 +93,9 @@ public:
     }
     [[nodiscard]] network& net() noexcept { return *network_; }
 
-    /// Every live task, one a line.
-    [[nodiscard]] std::string dump() {
+    [[nodiscard]] runtime_dump dump() {
         allocation_gate::suspended const outside;
-        std::string text;
-        for (task_header* t = live_; t != nullptr; t = t->live_next) {
-            const std::string name = name_of(*t);
-            std::string line = "  task " + std::to_string(static_cast<std::uint64_t>(t->id()));
-            if (!name.empty()) line += " \"" + name + '"';
-            if (t->site().line() != 0)
-                line += std::string(", spawned at ") + t->site().file_name() + ':' +
-                        std::to_string(t->site().line());
-            text = line + (t->is_queued() ? ", can run\n" : ", waits\n") + text;
-        }
-        return text;
+        return dump_maker(*this).make();
     }
     void destroy_all() noexcept {
         driving here(*this);
@@ -136,6 +130,7 @@ private:
         options.rng_seed = o.seed;
         options.start_paused = true;
         options.on_unhandled = unhandled::shutdown;
+        options.slow_turn = {};  // nothing takes time
         return options;
     }
     static void check_outside() {
@@ -148,7 +143,7 @@ private:
     }
     template <class Error>
     [[noreturn]] void give_up(const std::string& why) {
-        const std::string text = why + ".\n" + dump();
+        const std::string text = why + ".\n" + dump().to_string();
         destroy_all();  // they may refer to what the caller's stack holds
         fail<Error>(text.c_str());
     }
@@ -180,6 +175,7 @@ private:
             static_cast<void>(t.post_abort());
             cancelled_ = true;
         }
+        coarse_now_ = idle_clock();
         run(t, draw_budget());
         if (watched) after_watched_turn(t);
     }

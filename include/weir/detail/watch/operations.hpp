@@ -17,7 +17,7 @@ template <class T>
 class change_awaiter : public ordered_waiter {
 public:
     change_awaiter(watch_state<T>& s, std::uint64_t& seen, owner& o) noexcept
-        : ordered_waiter(o), state_(&s), seen_(&seen) {}
+        : ordered_waiter(o, wait_kind::watch_changed), state_(&s), seen_(&seen) {}
     ~change_awaiter() {
         if (this->is_suspended()) state_->remove_waiter(*this);
     }
@@ -58,7 +58,7 @@ template <class T, class Pred>
 class match_awaiter : public ordered_waiter, private resume_hook<match_awaiter<T, Pred>> {
 public:
     match_awaiter(watch_state<T>& s, std::uint64_t& seen, Pred& accepts, owner& o) noexcept
-        : ordered_waiter(o), state_(&s), seen_(&seen), accepts_(&accepts) {}
+        : ordered_waiter(o, wait_kind::watch_changed), state_(&s), seen_(&seen), accepts_(&accepts) {}
     ~match_awaiter() {
         if (this->is_suspended()) state_->remove_waiter(*this);
         if (locked_) state_->unlock_shared();
