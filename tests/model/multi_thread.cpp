@@ -4,6 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
+#include <weir/block_in_place.hpp>
 #include <weir/oneshot.hpp>
 #include <weir/spawn.hpp>
 #include <weir/yield.hpp>
@@ -11,6 +14,8 @@
 using model::parcel;
 
 namespace {
+
+namespace d = weir::detail;
 
 weir::task<int> value(int n) { co_return n; }
 
@@ -24,6 +29,34 @@ weir::task<int> spawn_and_join() {
 weir::task<> note(int& ran) {
     ++ran;
     co_return;
+}
+
+// Runs nothing by itself: what a runtime does between its threads, without all of their steps.
+struct idle_core : d::multi_thread_core {
+    idle_core() : multi_thread_core(model::runtime_options(2)) {}
+};
+struct job final : d::owner {
+    explicit job(d::scheduler& s) : owner(s, false) {}
+    int taken = 0;
+};
+
+struct reads_at_the_end {
+    explicit reads_at_the_end(const std::array<int, 2>& v) : values(&v) {}
+    reads_at_the_end(reads_at_the_end&& other) noexcept : values(std::exchange(other.values, nullptr)) {}
+    reads_at_the_end& operator=(reads_at_the_end&&) = delete;
+    ~reads_at_the_end() {
+        if (values != nullptr) model::expect((*values)[0] + (*values)[1] > 0, "not visible");
+    }
+    const std::array<int, 2>* values;
+};
+weir::task<> keep(reads_at_the_end) { co_await weir::yield_now(); }
+
+weir::task<int> block_twice() {
+    int n = 0;
+    weir::block_in_place([&n] { ++n; });
+    weir::block_in_place([&n] { ++n; });
+    co_await weir::yield_now();
+    co_return n;
 }
 
 }  // namespace
@@ -63,5 +96,73 @@ TEST_SUITE("multi-thread") {
             other.join();
             model::expect(ran <= 1, "ran twice");
         }, 1);
+    }
+
+    TEST_CASE("a worker's slot gives each task to one thread") {
+        model::check("multi-thread: a worker fills its slot against a thief", [] {
+            idle_core core;
+            d::worker& w = core.workers()[0];
+            std::array<job, 2> jobs{job(core), job(core)};
+            const auto take = [](d::owner* o) {
+                if (o != nullptr) ++static_cast<job&>(*o).taken;
+            };
+            model::thread thief([&] { take(w.take_lifo()); });
+            for (job& j : jobs) {
+                j.taken = 0;  // after the thread has begun: what it sees comes through the slot
+                w.schedule(j);
+            }
+            thief.join();
+            take(w.take_lifo());
+            take(w.queue().pop());
+            for (const job& j : jobs) model::expect(j.taken == 1, "lost, or taken twice");
+        });
+    }
+
+    TEST_CASE("a thread that blocks lends its worker, and takes it back or goes without") {
+        model::check("multi-thread: a task that blocks in place, one worker", [] {
+            weir::multi_thread_runtime rt(model::runtime_options());
+            model::expect(rt.block_on(block_twice()) == 2, "another value");
+        }, 1);
+    }
+
+    TEST_CASE("what is destroyed at the end sees what was done before it") {
+        // As the constructor and the threads of a runtime do, for each worker.
+        const auto make_task = [](idle_core& core, std::array<int, 2>& values) {
+            weir::task<> t = keep(reads_at_the_end(values));
+            d::task_header& h = core.make_task(d::task_access::release(t), d::task_type_of<void>,
+                                               std::source_location::current());
+            d::root_of<void>(h).promise().start_for({}, h);
+            core.start(h);
+            h.release();
+        };
+        model::check("multi-thread: the last worker that leaves ends the tasks", [make_task] {
+            std::array<int, 2> values{};
+            idle_core core;
+            make_task(core, values);
+            core.stop();
+            core.enter_work();
+            core.enter_work();
+            const auto leave = [&](std::size_t i) {
+                values[i] = 1;
+                core.leave_work();
+            };
+            model::thread other([&] { leave(0); });
+            leave(1);
+            other.join();
+        });
+        model::check("multi-thread: a worker ends the tasks of a runtime that stops", [make_task] {
+            std::array<int, 2> values{};
+            idle_core core;
+            make_task(core, values);
+            core.enter_work();
+            model::thread worker([&] {
+                d::sync::spin_wait until_stopped;
+                while (!core.is_stopping()) until_stopped.once();
+                core.leave_work();
+            });
+            values[0] = 1;
+            core.stop();
+            worker.join();
+        });
     }
 }
