@@ -123,7 +123,7 @@ public:
     }
 
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
-        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        if (shut_down_.exchange(true, sync::memory_order_relaxed)) return true;  // tells no more
         stop();
         turn_.take_last();
         destroy_tasks();

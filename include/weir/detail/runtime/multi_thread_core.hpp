@@ -115,7 +115,7 @@ public:
         threads_.stop();
     }
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
-        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        if (shut_down_.exchange(true, sync::memory_order_relaxed)) return true;  // tells no more
         stop();
         const bool workers_ended = threads_.join(until);
         destroy_tasks(workers_ended);
