@@ -31,10 +31,8 @@ weir::task<> note(int& ran) {
     co_return;
 }
 
-// Runs nothing by itself: what a runtime does between its threads, without all of their steps.
-struct idle_core : d::multi_thread_core {
-    idle_core() : multi_thread_core(model::runtime_options(2)) {}
-};
+// A core whose workers are not started: what they do between them, without all of their steps.
+using idle_core = d::multi_thread_core;
 struct job final : d::owner {
     explicit job(d::scheduler& s) : owner(s, false) {}
     int taken = 0;
@@ -100,7 +98,7 @@ TEST_SUITE("multi-thread") {
 
     TEST_CASE("a worker's slot gives each task to one thread") {
         model::check("multi-thread: a worker fills its slot against a thief", [] {
-            idle_core core;
+            idle_core core(model::runtime_options(2));
             d::worker& w = core.workers()[0];
             std::array<job, 2> jobs{job(core), job(core)};
             const auto take = [](d::owner* o) {
@@ -137,7 +135,7 @@ TEST_SUITE("multi-thread") {
         };
         model::check("multi-thread: the last worker that leaves ends the tasks", [make_task] {
             std::array<int, 2> values{};
-            idle_core core;
+            idle_core core(model::runtime_options(2));
             make_task(core, values);
             core.stop();
             core.enter_work();
@@ -152,7 +150,7 @@ TEST_SUITE("multi-thread") {
         });
         model::check("multi-thread: a worker ends the tasks of a runtime that stops", [make_task] {
             std::array<int, 2> values{};
-            idle_core core;
+            idle_core core(model::runtime_options(2));
             make_task(core, values);
             core.enter_work();
             model::thread worker([&] {
