@@ -121,7 +121,7 @@ TEST_SUITE("parking") {
             one.join();
             two.join();
         });
-        model::check("driver: the epoll set is made, against park and unpark", [make] {
+        model::check("driver: the epoll set is made, against park and unpark", [&] {
             d::driver events;
             model::thread one([&] { make(events); });
             model::thread two([&] { events.unpark(); });
