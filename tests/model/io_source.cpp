@@ -92,6 +92,15 @@ weir::task<> take_twice(d::io_source& s, int& taken) {
     co_await take(s, taken);
     co_await take(s, taken);
 }
+// Says that the read beside it waits.
+weir::task<> note_and_yield(model::atomic<bool>& reached) {
+    reached.store(true, std::memory_order_relaxed);
+    co_await weir::yield_now();
+}
+weir::task<> take_until_closed(d::io_source& s, model::atomic<bool>& waits) {
+    auto const first = co_await weir::select(weir::biased, receive(s), note_and_yield(waits));
+    if (first.index() == 0) model::expect(!std::get<0>(first), "there was nothing to take");
+}
 weir::task<> hear(weir::detail::io_operation<d::signal_op> arrival, int& heard) {
     co_await std::move(arrival);
     ++heard;
@@ -142,15 +151,17 @@ TEST_SUITE("io_source") {
     TEST_CASE("closing fails who waits, and the memory stays until they have gone") {
         model::check("io_source: two owners go against a read that is cancelled", [] {
             descriptor s;
-            int taken = 0;
+            model::atomic<bool> waits{false};
             d::io_source& source = *s.source;
-            auto task = std::make_unique<model::local_task>(take_or_give_up(source, taken));
-            model::thread one([other = s.source]() mutable { model::drop(other); });
-            model::thread two([last = std::move(s.source)]() mutable { model::drop(last); });
-            task->run();
+            const auto go = [&waits](d::io_ref& owner) {
+                while (!waits.load(std::memory_order_relaxed)) d::sync::spin_pause();
+                model::drop(owner);
+            };
+            model::thread one([go, other = s.source]() mutable { go(other); });
+            model::thread two([go, last = std::move(s.source)]() mutable { go(last); });
+            model::run(take_until_closed(source, waits));
             one.join();
             two.join();
-            model::expect(taken == 0, "there was nothing");
         });
     }
 }

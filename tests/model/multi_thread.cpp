@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <memory>
 
 #include <weir/block_in_place.hpp>
 #include <weir/oneshot.hpp>
@@ -49,12 +50,19 @@ struct reads_at_the_end {
 };
 weir::task<> keep(reads_at_the_end) { co_await weir::yield_now(); }
 
-weir::task<int> block_twice() {
-    int n = 0;
-    weir::block_in_place([&n] { ++n; });
-    weir::block_in_place([&n] { ++n; });
-    co_await weir::yield_now();
-    co_return n;
+weir::task<> block_twice(idle_core& core, int& blocked) {
+    weir::block_in_place([&blocked] { ++blocked; });
+    weir::block_in_place([&blocked] { ++blocked; });
+    core.stop();
+    co_return;
+}
+
+void start(idle_core& core, weir::task<> t) {
+    d::task_header& h = core.make_task(d::task_access::release(t), d::task_type_of<void>,
+                                       std::source_location::current());
+    d::root_of<void>(h).promise().start_for({}, h);
+    core.start(h);
+    h.release();
 }
 
 }  // namespace
@@ -118,25 +126,24 @@ TEST_SUITE("multi-thread") {
 
     TEST_CASE("a thread that blocks lends its worker, and takes it back or goes without") {
         model::check("multi-thread: a task that blocks in place, one worker", [] {
-            weir::multi_thread_runtime rt(model::runtime_options());
-            model::expect(rt.block_on(block_twice()) == 2, "another value");
+            int blocked = 0;
+            {
+                auto const core = std::make_shared<idle_core>(model::runtime_options());
+                start(*core, block_twice(*core, blocked));
+                d::worker& mine = core->workers()[0];
+                model::expect(mine.take(), "it was not on offer");
+                mine.run();
+                static_cast<void>(core->shut_down({}, nullptr));
+            }
+            model::expect(blocked == 2, "another count");
         }, 1);
     }
 
     TEST_CASE("what is destroyed at the end sees what was done before it") {
-        // As the constructor and the threads of a runtime do, for each worker.
-        const auto make_task = [](idle_core& core, std::array<int, 2>& values) {
-            weir::task<> t = keep(reads_at_the_end(values));
-            d::task_header& h = core.make_task(d::task_access::release(t), d::task_type_of<void>,
-                                               std::source_location::current());
-            d::root_of<void>(h).promise().start_for({}, h);
-            core.start(h);
-            h.release();
-        };
-        model::check("multi-thread: the last worker that leaves ends the tasks", [make_task] {
+        model::check("multi-thread: the last worker that leaves ends the tasks", [] {
             std::array<int, 2> values{};
             idle_core core(model::runtime_options(2));
-            make_task(core, values);
+            start(core, keep(reads_at_the_end(values)));
             core.stop();
             core.enter_work();
             core.enter_work();
@@ -148,10 +155,10 @@ TEST_SUITE("multi-thread") {
             leave(1);
             other.join();
         });
-        model::check("multi-thread: a worker ends the tasks of a runtime that stops", [make_task] {
+        model::check("multi-thread: a worker ends the tasks of a runtime that stops", [] {
             std::array<int, 2> values{};
             idle_core core(model::runtime_options(2));
-            make_task(core, values);
+            start(core, keep(reads_at_the_end(values)));
             core.enter_work();
             model::thread worker([&] {
                 d::sync::spin_wait until_stopped;
