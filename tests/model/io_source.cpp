@@ -97,6 +97,14 @@ weir::task<> note_and_yield(model::atomic<bool>& reached) {
     reached.store(true, std::memory_order_relaxed);
     co_await weir::yield_now();
 }
+weir::task<> note_and_wait(model::atomic<bool>& reached, d::io_source& never) {
+    reached.store(true, std::memory_order_relaxed);
+    co_await receive(never);
+}
+weir::task<> wait_until_closed(d::io_source& s, model::atomic<bool>& waits, d::io_source& never) {
+    auto const first = co_await weir::select(weir::biased, receive(s), note_and_wait(waits, never));
+    model::expect(first.index() == 0 && !std::get<0>(first), "there was nothing to take");
+}
 weir::task<> take_until_closed(d::io_source& s, model::atomic<bool>& waits) {
     auto const first = co_await weir::select(weir::biased, receive(s), note_and_yield(waits));
     if (first.index() == 0) model::expect(!std::get<0>(first), "there was nothing to take");
@@ -149,6 +157,17 @@ TEST_SUITE("io_source") {
     }
 
     TEST_CASE("closing fails who waits, and the memory stays until they have gone") {
+        model::check("io_source: the owner goes against a read", [] {
+            descriptor s, never;
+            model::atomic<bool> waits{false};
+            d::io_source& source = *s.source;
+            model::thread other([&waits, last = std::move(s.source)]() mutable {
+                while (!waits.load(std::memory_order_relaxed)) d::sync::spin_pause();
+                model::drop(last);
+            });
+            model::run(wait_until_closed(source, waits, *never.source));
+            other.join();
+        });
         model::check("io_source: two owners go against a read that is cancelled", [] {
             descriptor s;
             model::atomic<bool> waits{false};

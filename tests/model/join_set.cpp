@@ -44,7 +44,7 @@ TEST_SUITE("join_set") {
         model::check("join_set: a member ends against a join_next that is cancelled", [] {
             weir::current_thread_runtime rt(model::runtime_options());
             model::expect(rt.block_on(give_up_and_join()) == 3, "a member was lost");
-        }, 1);
+        });
         model::check("join_set: a member ends against the end of the set", [] {
             weir::current_thread_runtime rt(model::runtime_options());
             model::expect(rt.block_on(leave_it()) == 3, "another value");
