@@ -123,9 +123,9 @@ TEST_SUITE("parking") {
         });
         model::check("driver: the epoll set is made, against park and unpark", [&] {
             d::driver events;
-            model::thread one([&] { make(events); });
+            model::thread one([&] { events.park(at_once); });
             model::thread two([&] { events.unpark(); });
-            events.park(at_once);
+            make(events);
             one.join();
             two.join();
         });
