@@ -110,7 +110,7 @@ TEST_SUITE("explore") {
             REQUIRE(received == 10);
         });
         const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-        MESSAGE(runs / seconds * 60 << " simulations a minute");
+        MESSAGE((runs / seconds * 60) << " simulations a minute");
         CHECK(seconds * 100'000 / runs < 60);
     }
 

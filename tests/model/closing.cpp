@@ -29,6 +29,8 @@ weir::task<> wait_for(Operation o) {
     static_cast<void>(r);
 }
 
+weir::task<> until_closed(weir::broadcast::sender<int>& tx) { co_await tx.closed(); }
+
 // On two threads: `end` ends what `wait()` waits for, for one turn.
 template <class End, class Wait>
 void race(End end, Wait wait) {
@@ -105,6 +107,14 @@ TEST_SUITE("closing") {
             static_cast<void>(tx.try_send(1));
             model::thread other([&rx = rx] { drop(rx); });
             model::run(wait_for(tx.reserve()));
+            other.join();
+        });
+    }
+    TEST_CASE("a sender of a broadcast channel is woken") {
+        model::check("closing: broadcast closed until the receiver", [] {
+            auto [tx, rx] = weir::broadcast::channel<int>(1);
+            model::thread other([&rx = rx] { drop(rx); });
+            model::run(until_closed(tx));
             other.join();
         });
     }

@@ -111,7 +111,8 @@ TEST_SUITE("parking") {
         constexpr std::chrono::nanoseconds at_once{0};
         const auto make = [](d::driver& events) {
             std::error_code error;
-            model::expect(events.reactor(error) != nullptr, "there is none");
+            d::io_reactor* const io = events.reactor(error);
+            model::expect(io != nullptr && !io->error(), "there is none");
         };
         model::check("driver: two make the epoll set, a third one polls", [make] {
             d::driver events;

@@ -141,7 +141,7 @@ public:
 
     /// Whether somebody has claimed the owner in order to schedule it, or its turn is running.
     [[nodiscard]] bool claimed() const noexcept {
-        return (mailbox_.load(sync::memory_order_acquire) & parked_bit) == 0;  // from post
+        return (mailbox_.load(sync::memory_order_relaxed) & parked_bit) == 0;  // collect acquires
     }
 
     // -- the owner's turn ------------------------------------------------------------------------
