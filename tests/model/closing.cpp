@@ -59,53 +59,53 @@ TEST_SUITE("closing") {
     TEST_CASE("channels") {
         model::check("closing: oneshot closed against close", [] {
             auto [tx, rx] = weir::oneshot::channel<int>();
-            race([&rx = rx] { rx.close(); }, [&tx = tx] { return tx.closed(); });
+            race([&rx] { rx.close(); }, [&tx] { return tx.closed(); });
         });
         model::check("closing: oneshot closed against the receiver", [] {
             auto [tx, rx] = weir::oneshot::channel<int>();
-            race([&rx = rx] { drop(rx); }, [&tx = tx] { return tx.closed(); });
+            race([&rx] { drop(rx); }, [&tx] { return tx.closed(); });
         });
         model::check("closing: mpsc recv against the last sender", [] {
             auto [tx, rx] = weir::mpsc::channel<int>(1);
-            race([&tx = tx] { drop(tx); }, [&rx = rx] { return rx.recv(); });
+            race([&tx] { drop(tx); }, [&rx] { return rx.recv(); });
         });
         model::check("closing: mpsc reserve against the receiver", [] {
             auto [tx, rx] = weir::mpsc::channel<int>(1);
             static_cast<void>(tx.try_send(1));
-            race([&rx = rx] { drop(rx); }, [&tx = tx] { return tx.reserve(); });
+            race([&rx] { drop(rx); }, [&tx] { return tx.reserve(); });
         });
         model::check("closing: mpsc closed against the receiver", [] {
             auto [tx, rx] = weir::mpsc::channel<int>(1);
-            race([&rx = rx] { drop(rx); }, [&tx = tx] { return tx.closed(); });
+            race([&rx] { drop(rx); }, [&tx] { return tx.closed(); });
         });
         model::check("closing: watch closed against the receiver", [] {
             auto [tx, rx] = weir::watch::channel<int>(0);
-            race([&rx = rx] { drop(rx); }, [&tx = tx] { return tx.closed(); });
+            race([&rx] { drop(rx); }, [&tx] { return tx.closed(); });
         });
         model::check("closing: watch changed against the sender", [] {
             auto [tx, rx] = weir::watch::channel<int>(0);
-            race([&tx = tx] { drop(tx); }, [&rx = rx] { return rx.changed(); });
+            race([&tx] { drop(tx); }, [&rx] { return rx.changed(); });
         });
         model::check("closing: broadcast closed against the receiver", [] {
             auto [tx, rx] = weir::broadcast::channel<int>(1);
-            race([&rx = rx] { drop(rx); }, [&tx = tx] { return tx.closed(); });
+            race([&rx] { drop(rx); }, [&tx] { return tx.closed(); });
         });
         model::check("closing: broadcast recv against the sender", [] {
             auto [tx, rx] = weir::broadcast::channel<int>(1);
-            race([&tx = tx] { drop(tx); }, [&rx = rx] { return rx.recv(); });
+            race([&tx] { drop(tx); }, [&rx] { return rx.recv(); });
         });
     }
     TEST_CASE("who does not give up is woken") {
         model::check("closing: mpsc recv until the last sender", [] {
             auto [tx, rx] = weir::mpsc::channel<int>(1);
-            model::thread other([&tx = tx] { drop(tx); });
+            model::thread other([&tx] { drop(tx); });
             model::run(wait_for(rx.recv()));
             other.join();
         });
         model::check("closing: mpsc reserve until the receiver", [] {
             auto [tx, rx] = weir::mpsc::channel<int>(1);
             static_cast<void>(tx.try_send(1));
-            model::thread other([&rx = rx] { drop(rx); });
+            model::thread other([&rx] { drop(rx); });
             model::run(wait_for(tx.reserve()));
             other.join();
         });
@@ -113,7 +113,7 @@ TEST_SUITE("closing") {
     TEST_CASE("a sender of a broadcast channel is woken") {
         model::check("closing: broadcast closed until the receiver", [] {
             auto [tx, rx] = weir::broadcast::channel<int>(1);
-            model::thread other([&rx = rx] { drop(rx); });
+            model::thread other([&rx] { drop(rx); });
             model::run(until_closed(tx));
             other.join();
         });

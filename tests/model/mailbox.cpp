@@ -141,7 +141,7 @@ TEST_SUITE("mailbox") {
             auto [tx, rx] = weir::oneshot::channel<model::parcel>();
             bool received = false;
             model::local_task t(receive(std::move(rx), received));
-            model::thread other([&, &tx = tx] {
+            model::thread other([&] {
                 d::execution here;
                 here.pool = &t.header().home();
                 d::execution::set(&here);

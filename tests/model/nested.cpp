@@ -35,7 +35,7 @@ TEST_SUITE("nested owner") {
         model::check("nested: send against recv", [] {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
-            model::thread other([&tx = tx] { static_cast<void>(tx.send(parcel(1))); });
+            model::thread other([&tx] { static_cast<void>(tx.send(parcel(1))); });
             model::run(receive(rx, received));
             other.join();
             model::expect(received, "the value was lost");
@@ -56,7 +56,7 @@ TEST_SUITE("nested owner") {
         model::check("nested: send against a recv that is cancelled", [] {
             auto [tx, rx] = weir::oneshot::channel<parcel>();
             bool received = false;
-            model::thread other([&tx = tx] { static_cast<void>(tx.send(parcel(1))); });
+            model::thread other([&tx] { static_cast<void>(tx.send(parcel(1))); });
             model::run(receive_or_give_up(rx, received));
             other.join();
             model::expect(received || rx.try_recv().has_value(), "the value was lost");
