@@ -29,7 +29,10 @@ weir::task<> wait_for(Operation o) {
     static_cast<void>(r);
 }
 
-weir::task<> until_closed(weir::broadcast::sender<int>& tx) { co_await tx.closed(); }
+template <class Sender>
+weir::task<> until_closed(Sender& tx) {
+    co_await tx.closed();
+}
 
 // On two threads: `end` ends what `wait()` waits for, for one turn.
 template <class End, class Wait>
@@ -110,7 +113,13 @@ TEST_SUITE("closing") {
             other.join();
         });
     }
-    TEST_CASE("a sender of a broadcast channel is woken") {
+    TEST_CASE("a sender that waits for the end is woken") {
+        model::check("closing: mpsc closed until the receiver", [] {
+            auto [tx, rx] = weir::mpsc::channel<int>(1);
+            model::thread other([&rx] { drop(rx); });
+            model::run(until_closed(tx));
+            other.join();
+        });
         model::check("closing: broadcast closed until the receiver", [] {
             auto [tx, rx] = weir::broadcast::channel<int>(1);
             model::thread other([&rx] { drop(rx); });
