@@ -87,10 +87,11 @@ int run_child(std::string_view name, const char* count) {
 
 int usage() {
     std::fputs(
-        "usage: weir-bench [--quick] [filter | --list]\n"
+        "usage: weir-bench [--quick] [--growth] [filter | --list]\n"
         "  filter   a workload's name, or a part of the names of several\n"
         "  --list   print the names\n"
-        "  --quick  one short run of each: shows that it works, not how fast it is\n",
+        "  --quick  one short run of each: shows that it works, not how fast it is\n"
+        "  --growth how the cost of an operation grows with the number of producers and so on\n",
         stderr);
     return 2;
 }
@@ -146,9 +147,11 @@ int run_program(int argc, char** argv) {
     std::vector<std::string_view> words(argv + 1, argv + argc);
     if (words.size() == 3 && words[0] == "--child") return run_child(words[1], argv[3]);
     quick = std::erase(words, "--quick") > 0;
+    const bool growth = std::erase(words, "--growth") > 0;
     if (words.size() > 1) return usage();
     const std::string_view filter = words.empty() ? "" : words[0];
     if (filter.starts_with("-") && filter != "--list") return usage();
+    if (growth) return print_growth(filter, quick) ? 0 : 1;
     const std::vector<workload> all = all_workloads();
     const auto has_this_name = [&](const workload& w) { return w.name == filter; };
     const bool exact = std::any_of(all.begin(), all.end(), has_this_name);

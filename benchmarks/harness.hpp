@@ -42,6 +42,10 @@ std::vector<workload> event_workloads();
 std::vector<workload> task_workloads();
 std::vector<workload> memory_workloads();
 
+/// Prints `series<TAB>x<TAB>ns<TAB>operation` for each series with `filter` in its name. False:
+/// there is none.
+bool print_growth(std::string_view filter, bool quick);
+
 // Runtime kinds: a workload takes one as its parameter and makes a single runtime for all its runs.
 
 /// "st": everything on the thread that waits.

@@ -86,9 +86,11 @@ END {
         if (own == "") continue
         line = sprintf("%-" width "s %9s", label[r], shown(own))
         tsv = label[r] "\t" own
+        best = ""
         for (p = 1; p <= peers; ++p) {
             theirs = figure(row_workload[r], p, row_peer[r])
             if (p == 1) ratio = theirs > 0 && own > 0 ? own / theirs : ""
+            if (theirs != "" && (best == "" || theirs < best)) { best = theirs; winner = names[p] }
             line = line sprintf(" %13s", shown(theirs))
             tsv = tsv "\t" (theirs == "" ? "-" : theirs)
         }
@@ -96,6 +98,8 @@ END {
         share = ratio == "" ? "-" : sprintf("%.2f", ratio)
         said = verdict(r, ratio)
         u = unit[row_workload[r], row_weir[r]]
+        if (best != "" && own > best)
+            lost = lost sprintf("  %s: %s, %s %s %s\n", label[r], shown(own), winner, shown(best), u)
         held = row_share[r] "\t" row_least[r]
         printf "%s %6s %6s %6s %5s %6s  %s\n", line, u, share, times, row_share[r], row_least[r],
                said
@@ -103,5 +107,6 @@ END {
     }
     if (slow != "") printf "\ntoo slow:\n%s", slow
     if (missed != "") printf "\nbehind the goal:\n%s", missed
+    printf "\n%s", lost == "" ? "behind a peer of this run: no row\n" : "behind a peer of this run:\n" lost
     exit strict && slow != ""
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# builds_agree.sh [--write]: CMakeLists.txt and meson.build list every test file there is, and
-# meson.build states the version of version.hpp. --write fills both lists from the folders.
+# builds_agree.sh [--write]: CMakeLists.txt and meson.build list every test file there is, and the
+# changelog knows the version of version.hpp. --write fills both lists from the folders.
 set -eu
 cd "$(dirname "$0")"
 
@@ -47,9 +47,14 @@ done
 check CMakeLists.txt "$work/cmake" "${1-}"
 check meson.build "$work/meson" "${1-}"
 
-version=$(sed -n 's/.*define WEIR_VERSION "\(.*\)".*/\1/p' ../include/weir/version.hpp)
-if ! grep -q "^  version: '$version'" ../meson.build; then
-    echo "FAILED: meson.build does not state version $version"
+parts=$(sed -n 's/^#define WEIR_VERSION_M[A-Z]* //p; s/^#define WEIR_VERSION_PATCH //p' \
+    ../include/weir/version.hpp | paste -sd.)
+if ! grep -q "^#define WEIR_VERSION \"$parts\"" ../include/weir/version.hpp; then
+    echo "FAILED: version.hpp states two versions, one of them $parts"
+    failed=1
+fi
+if ! grep -q "^## $parts " ../CHANGELOG.md; then
+    echo "FAILED: CHANGELOG.md says nothing of version $parts"
     failed=1
 fi
 exit $failed

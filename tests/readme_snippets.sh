@@ -1,5 +1,5 @@
 #!/bin/sh
-# readme_snippets.sh [--write]: the code and the outputs that the READMEs show are those of the files
+# readme_snippets.sh [--write]: the code and the outputs that the documents show are those of the files
 # they name, and every file that they link is there. --write puts the files' text into the READMEs.
 #
 # The line before each fence names what it shows:
@@ -67,7 +67,8 @@ splice() {  # MARKDOWN: prints it with each fence filled from its file
     ' "$1"
 }
 
-for readme in README.md examples/README.md examples/redis/README.md; do
+for readme in README.md examples/README.md examples/redis/README.md examples/coming_from.md \
+    examples/mistakes.md cmake/README.md include/weir/detail/README.md; do
     splice "$readme" >"$work/spliced" || failed=1
     if [ "${1-}" = --write ]; then
         cat "$work/spliced" >"$readme"

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 #include <weir/detail/runtime/timer_wheel.hpp>
 
@@ -236,6 +237,26 @@ TEST_SUITE("timer_wheel") {
         CHECK(drain(wheel, deadline - 5 * ms).empty());
         for (std::size_t i = 3; i < 6; ++i) wheel.insert(timers[i], deadline, deadline - 5 * ms);
         for (timer& each : timers) CHECK(wheel.pop_exact(deadline) == &each);
+    }
+
+    TEST_CASE("any number of entries of one slot fire in the order of deadline and insertion") {
+        for (const std::int64_t after : {30 * ms, 5 * second}) {
+            for (const std::size_t count : {2u, 3u, 254u, 255u, 256u, 257u, 1000u}) {
+                timer_wheel wheel;
+                std::vector<timer> timers(count);
+                std::mt19937_64 random(count);
+                const std::int64_t base = (after + far_grain - 1) & ~(far_grain - 1);
+                for (std::size_t i = 0; i < count; ++i) {
+                    timers[i].sequence = i;
+                    wheel.insert(timers[i], base + 1 + static_cast<std::int64_t>(random() % 50), 0);
+                }
+                const auto fired = drain(wheel, base + far_grain);
+                REQUIRE(fired.size() == count);
+                CHECK(std::is_sorted(fired.begin(), fired.end(), [](const timer* a, const timer* b) {
+                    return std::pair(a->deadline, a->sequence) < std::pair(b->deadline, b->sequence);
+                }));
+            }
+        }
     }
 
     TEST_CASE("whoever handles one expired entry may erase and insert others") {

@@ -24,6 +24,22 @@ weir::task<> writes(std::string& log, char c, weir::notify& n) {
     log += c;
 }
 
+weir::task<> notifies(weir::notify& n) {
+    n.notify_one();
+    co_return;
+}
+
+// Is queued once more in the turn in which it ends, and leaves another task in its place.
+weir::task<> ends_queued(std::atomic<int>& ended, int generations) {
+    {
+        weir::notify n;
+        auto won = co_await weir::select(weir::biased, n.notified(), notifies(n));
+        CHECK(won.index() == 1);
+    }
+    if (generations > 1) weir::spawn(ends_queued(ended, generations - 1)).detach();
+    ++ended;
+}
+
 }  // namespace
 
 TEST_SUITE("wakes") {
@@ -103,6 +119,18 @@ TEST_SUITE("wakes") {
         other.join();
         CHECK(heard == wakes);
         CHECK(asked == wakes);
+    }
+
+    TEST_CASE_TEMPLATE("tasks that end while they are queued take no other one's place", R,
+                       WEIR_RUNTIMES) {
+        constexpr int tasks = 62;  // the run queue has room for two more
+        std::atomic<int> ended{0};
+        R rt;
+        rt.block_on([](std::atomic<int>& count) -> weir::task<> {
+            for (int i = 0; i < tasks; ++i) weir::spawn(ends_queued(count, 20)).detach();
+            auto all = co_await until([&] { return count == tasks * 20; });
+            CHECK(all);
+        }(ended));
     }
 
     TEST_CASE_TEMPLATE("a yield loses to a branch that is ready", R, WEIR_RUNTIMES) {

@@ -6,8 +6,10 @@ cli=$2
 
 work=$(mktemp -d)
 pid=
+listener=
 finish() {
     [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true
+    [ -z "$listener" ] || kill -9 "$listener" 2>/dev/null || true
     rm -rf "$work"
 }
 trap finish EXIT
@@ -73,7 +75,29 @@ for options in "--state lock" "--state shards --threads 2" "--state manager --th
     kill -TERM "$pid"
     ends 0
     wait "$listener" 2>/dev/null && fail "the listener did not notice the end of the server"
+    listener=
     grep -q 'stopped in .*: 1 connections ended, 0 cut off' "$work/log" || fail "no report"
+done
+
+# A listener that reads nothing any more keeps the server from its end; a second signal does not wait.
+message=$(head -c 100000 /dev/zero | tr '\0' x)
+for threads in 1 2; do
+    start --threads $threads --grace 60 --patience 60 --slow-listeners skip
+    "$cli" -p "$port" subscribe channel >"$work/heard" &
+    listener=$!
+    until [ "$("$cli" -p "$port" publish channel hello)" = 1 ]; do sleep 0.1; done
+    until grep -q 'channel: hello' "$work/heard"; do sleep 0.1; done
+    kill -STOP "$listener"
+    for _ in $(seq 150); do  # more than the system keeps for it
+        "$cli" -p "$port" publish channel "$message" >"$work/published" || fail "a publish"
+    done
+    kill -INT "$pid"
+    until grep -q 'stopping: 1 connections' "$work/log"; do sleep 0.1; done
+    kill -INT "$pid"
+    ends 1
+    kill -KILL "$listener"
+    wait "$listener" 2>/dev/null || true
+    listener=
 done
 
 echo "all is well"

@@ -13,9 +13,13 @@
 #include <utility>
 
 #include <weir/detail/concurrency/branch.hpp>
+#include <weir/detail/concurrency/in_order.hpp>
 #include <weir/expected.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
+
+template <class... Args>
+inline constexpr bool is_included<join_header, Args...> = true;
 
 template <class T>
 inline constexpr bool is_expected = false;
@@ -23,7 +27,8 @@ template <class T, class E>
 inline constexpr bool is_expected<expected<T, E>> = true;
 
 /// Collects the result of each branch as it completes. `Try`: an error value ends the join early.
-template <bool Try, class... As>
+/// `Biased`: each of `As` is a branch_in_order.
+template <bool Try, bool Biased, class... As>
 class join_operation : public awaitable_base {
     static constexpr std::size_t count = sizeof...(As);
 
@@ -71,7 +76,16 @@ private:
         template <std::size_t... I>
         base(join_operation& op, owner& o, std::index_sequence<I...>)
             : branches_(typename branch<As>::place{std::get<I>(op.operands_), *this, I}...),
-              owner_(&o) {}
+              owner_(&o) {
+            if constexpr (Biased) {
+                in_order* earlier = nullptr;
+                auto link = [&](in_order& b) {
+                    if (earlier != nullptr) b.follow(*earlier);
+                    earlier = &b;
+                };
+                (link(std::get<I>(op.operands_).get().context()), ...);
+            }
+        }
 
         void completed(std::size_t i) noexcept override {
             WEIR_TRY {
@@ -174,6 +188,15 @@ private:
     std::tuple<branch_operand<As>...> operands_;
 };
 
+template <bool Try, class... Branches>
+auto make_biased_join(Branches&&... branches) {
+    return join_operation<Try, true, Branches...>(
+        branch_operand<Branches>(std::move(branches))...);
+}
+
+template <class... As>
+inline constexpr bool yield_expected = (is_expected<await_result_t<As>> && ...);
+
 }  // namespace detail
 
 /// Runs its branches concurrently on this task, never in parallel, until all have completed. Yields
@@ -182,26 +205,41 @@ private:
 ///
 ///     auto [a, b] = co_await weir::join(f(), g());
 ///
+/// Branches that can go on in the same turn do so in the order in which they were woken, and take
+/// turns in being first with the budget. `join(biased, …)` keeps to the order of the arguments in
+/// each turn, which lets a first branch that is always ready hold up the others.
 /// Cancel safety  Destroys the branches that have not completed.
 /// Errors         The first exception destroys the other branches and travels on.
 template <class... As>
     requires(awaitable<As> && ...)
 [[nodiscard("co_await it")]] auto join(As&&... branches) {
-    return detail::join_operation<false, As...>(
+    return detail::join_operation<false, false, As...>(
         detail::branch_operand<As>(std::forward<As>(branches))...);
 }
+template <class... As>
+    requires(awaitable<As> && ...)
+[[nodiscard("co_await it")]] auto join(biased_t, As&&... branches) {
+    return detail::make_biased_join<false>(
+        detail::branch_in_order<As>(std::forward<As>(branches))...);
+}
 
-/// As join, for branches that each yield an expected<_, E>: the first error destroys the other
-/// branches. Yields expected<std::tuple<…>, E>.
-template <class First, class... As>
-    requires(awaitable<First> && ... && awaitable<As>)
-[[nodiscard("co_await it")]] auto try_join(First&& first, As&&... branches) {
-    static_assert(detail::is_expected<await_result_t<First>> &&
-                      (detail::is_expected<await_result_t<As>> && ...),
+/// As join, for branches that each yield an `expected<_, E>`: the first error destroys the other
+/// branches. Yields `expected<std::tuple<…>, E>`.
+template <class... As>
+    requires(sizeof...(As) != 0 && (awaitable<As> && ...))
+[[nodiscard("co_await it")]] auto try_join(As&&... branches) {
+    static_assert(detail::yield_expected<As...>,
                   "each branch of try_join yields a weir::expected; use join for the others");
-    return detail::join_operation<true, First, As...>(
-        detail::branch_operand<First>(std::forward<First>(first)),
+    return detail::join_operation<true, false, As...>(
         detail::branch_operand<As>(std::forward<As>(branches))...);
+}
+template <class... As>
+    requires(sizeof...(As) != 0 && (awaitable<As> && ...))
+[[nodiscard("co_await it")]] auto try_join(biased_t, As&&... branches) {
+    static_assert(detail::yield_expected<As...>,
+                  "each branch of try_join yields a weir::expected; use join for the others");
+    return detail::make_biased_join<true>(
+        detail::branch_in_order<As>(std::forward<As>(branches))...);
 }
 
 WEIR_ABI_END }  // namespace weir

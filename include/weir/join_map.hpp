@@ -85,7 +85,7 @@ public:
     void abort_all() noexcept { set_.abort_all(); }
     /// Aborts every task and waits until all of them are destroyed, whatever they leave behind.
     /// Cancel safety  Safe: the tasks are aborted in any case, and stay in the map.
-    [[nodiscard("co_await it")]] task<> shutdown() { return drain(this); }
+    [[nodiscard("co_await it")]] WEIR_COROUTINE_WRAPPER task<> shutdown() { return drain(this); }
     /// Empties the map and lets its tasks go on by themselves, as join_handle::detach.
     void detach_all() noexcept {
         set_.detach_all();

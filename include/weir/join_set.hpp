@@ -3,22 +3,23 @@
 //
 //     what is to be joined                      take
 //     results of tasks that run in parallel     join_set; join_map where each has a key
+//     the same, in the order of their spawns    join_queue
 //     branches that borrow from their scope     task_group
 //     nothing but the end of all, at shutdown   task_tracker
 //     one task, which is to end with its scope  abort_on_drop
 
 #include <concepts>
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <source_location>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
+#include <weir/detail/concurrency/collect_all.hpp>
 #include <weir/detail/concurrency/task_set.hpp>
 #include <weir/expected.hpp>
+#include <weir/local_set.hpp>
 #include <weir/runtime.hpp>
 #include <weir/spawn.hpp>
 #include <weir/task.hpp>
@@ -44,7 +45,6 @@ class join_set {
                   "the tasks of a weir::join_set yield an object or nothing: return a pointer");
     template <bool WithId>
     class next_operation;
-    class all_operation;
 
 public:
     using value_type = T;
@@ -80,6 +80,17 @@ public:
         return add([&] { return weir::spawn_blocking(options, std::move(f)); });
     }
 
+    /// As weir::spawn_local: a task that stays on the thread of the current local_set.
+    /// Errors  Throws no_local_set_error outside of one.
+    abort_handle spawn_local(task<T> t,
+                             std::source_location site = std::source_location::current()) {
+        return add([&] { return weir::spawn_local(std::move(t), site); });
+    }
+    template <detail::spawnable_callable F, class... Args>
+    abort_handle spawn_local(F f, Args... args) {
+        return add([&] { return weir::spawn_local(std::move(f), std::move(args)...); });
+    }
+
     /// Spawns on another runtime: a task, or a callable with its arguments, as weir::spawn.
     template <class... Args>
     abort_handle spawn_on(const runtime_handle& runtime, Args... args) {
@@ -108,7 +119,9 @@ public:
     /// Cancel safety  Loses the values that it had collected; the tasks stay in the set.
     /// Errors         Throws the first exception of a task, or task_cancelled for the first that was
     ///                aborted; the others are aborted then, and the set is empty.
-    [[nodiscard("co_await it")]] auto join_all() { return all_operation(collect(this)); }
+    [[nodiscard("co_await it")]] auto join_all() {
+        return detail::collect_operation<T>(detail::collect_all(this));
+    }
 
     /// Aborts every task. They stay in the set until they are joined.
     void abort_all() noexcept {
@@ -116,7 +129,9 @@ public:
     }
     /// Aborts every task and waits until all of them are destroyed, whatever they leave behind.
     /// Cancel safety  Safe: the tasks are aborted in any case, and stay in the set.
-    [[nodiscard("co_await it")]] task<> shutdown() { return drain(this); }
+    [[nodiscard("co_await it")]] WEIR_COROUTINE_WRAPPER task<> shutdown() {
+        return detail::abort_and_drain(this);
+    }
 
     /// Empties the set and lets its tasks go on by themselves, as join_handle::detach.
     void detach_all() noexcept {
@@ -156,19 +171,6 @@ private:
             return outcome(std::in_place, slot.take());
     }
 
-    template <class U>
-    struct collected {
-        using type = std::vector<U>;
-    };
-    template <class U>
-        requires std::is_void_v<U>
-    struct collected<U> {
-        using type = void;
-    };
-    using values = typename collected<T>::type;
-    static task<values> collect(join_set* self);
-    static task<> drain(join_set* self);
-
     struct destroy {
         void operator()(detail::task_set* s) const noexcept { detail::task_set::destroy(s); }
     };
@@ -204,51 +206,5 @@ private:
 
     detail::task_set* set_;
 };
-
-template <class T>
-class join_set<T>::all_operation : public detail::awaitable_base {
-public:
-    explicit all_operation(task<values> t) noexcept : collecting_(std::move(t)) {}
-
-private:
-    friend struct detail::awaiter_access;
-    static constexpr cancel_safety safety = cancel_safety::loses_data;
-    static constexpr bool awaitable_as_lvalue = false;
-
-    class awaiter : public detail::native_awaiter_t<task<values>> {
-    public:
-        awaiter(all_operation& op, detail::owner& o)
-            : detail::native_awaiter_t<task<values>>(op.collecting_, o) {}
-    };
-
-    task<values> collecting_;
-};
-
-template <class T>
-auto join_set<T>::collect(join_set* self) -> task<values> {
-    std::exception_ptr failure;
-    detail::stored_result_t<values> all;
-    if constexpr (!std::is_void_v<T>) all.reserve(self->size());
-    while (auto ended = co_await self->join_next()) {
-        if (!*ended) {
-            failure = ended->error().is_cancelled() ? std::make_exception_ptr(task_cancelled())
-                                                    : ended->error().exception();
-            break;
-        }
-        if constexpr (!std::is_void_v<T>) all.push_back(**std::move(ended));
-    }
-    if (failure) {
-        self->state_.reset();
-        std::rethrow_exception(std::move(failure));
-    }
-    if constexpr (!std::is_void_v<T>) co_return all;
-}
-
-template <class T>
-task<> join_set<T>::drain(join_set* self) {
-    self->abort_all();
-    while (auto ended = co_await self->join_next()) {
-    }
-}
 
 WEIR_ABI_END }  // namespace weir

@@ -143,7 +143,8 @@ private:
 };
 
 /// The receiving end: `co_await rx` yields the value, or nullopt when the sender went without one.
-/// Cancel safety  Safe: a lost `select(rx, …)` leaves the receiver and the value as they were.
+/// Cancel safety  Safe: a lost `select(rx, …)` leaves the receiver and the value as they were. Of
+///                several waits at once only the latest is woken.
 /// Errors         Awaiting it again after it has yielded throws already_consumed_error. What moving
 ///                the value throws: it stays, and can be received again.
 /// Thread safety  One thread at a time; independent of the sender.

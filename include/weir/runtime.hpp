@@ -20,11 +20,15 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
+class local_set;
 namespace test {
 class simulation;
 }
 
 namespace detail {
+
+template <class... Args>
+inline constexpr bool is_included<runtime_header, Args...> = true;
 
 template <class A>
 task<await_result_t<A>> await_referenced(std::remove_reference_t<A>* a) {
@@ -150,6 +154,7 @@ public:
 
 private:
     friend class current_thread_runtime;
+    friend class local_set;
     friend class multi_thread_runtime;
     friend class test::simulation;
     explicit runtime_handle(std::shared_ptr<detail::runtime_core> core) : core_(std::move(core)) {}

@@ -13,19 +13,19 @@
 #include <variant>
 
 #include <weir/detail/concurrency/branch.hpp>
+#include <weir/detail/concurrency/in_order.hpp>
 #include <weir/detail/core/misuse.hpp>
 
 namespace weir { WEIR_ABI_BEGIN
-
-/// First argument of a select that tries its branches from top to bottom.
-struct biased_t {};
-inline constexpr biased_t biased{};
 
 /// Last argument of a select: wins, as a std::monostate, when every branch is disabled.
 struct otherwise_t {};
 inline constexpr otherwise_t otherwise{};
 
 namespace detail {
+
+template <class... Args>
+inline constexpr bool is_included<select_header, Args...> = true;
 
 template <class A>
 struct conditional_branch {
@@ -252,6 +252,7 @@ inline constexpr bool ends_with_otherwise =
 
 }  // namespace detail
 
+/// As select without `otherwise`; yields std::monostate in its place where every branch is disabled.
 template <class... As>
     requires(sizeof...(As) > 1 && detail::ends_with_otherwise<As...>)
 [[nodiscard("co_await it")]] auto select(As&&... branches) {

@@ -68,7 +68,7 @@ class sharded_map {
 public:
     using key_type = K;
     using mapped_type = V;
-    /// What a shard is, for callables that name it: `[](decltype(db)::map_type& shard) { ... }`.
+    /// What a shard is: the argument of the callables that get a whole one.
     using map_type = std::unordered_map<K, V, key_hash, key_equal>;
     /// How a key to look up is passed: a view where that finds it, else a K.
     using lookup_key = std::conditional_t<by_view, std::string_view, const K&>;

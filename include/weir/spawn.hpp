@@ -3,7 +3,6 @@
 
 #include <concepts>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include <weir/detail/core/misuse.hpp>
+#include <weir/detail/core/value_check.hpp>
 #include <weir/detail/runtime/blocking_pool.hpp>
 #include <weir/detail/task/spawned.hpp>
 #include <weir/expected.hpp>
@@ -21,8 +21,11 @@
 namespace weir { WEIR_ABI_BEGIN
 
 namespace detail {
+template <class... Args>
+inline constexpr bool is_included<spawn_header, Args...> = true;
+
 struct spawn_access;
-}
+}  // namespace detail
 
 /// Thrown by `co_await handle` when the task was aborted, or its runtime ended before it did.
 class task_cancelled : public std::exception {
@@ -147,6 +150,21 @@ private:
         return detail::result_of<T>(*task_).take();
     }
 
+    /// The same without throwing.
+    expected<T, join_error> take_outcome() {
+        using outcome = detail::task_header::outcome;
+        if (task_->result() == outcome::cancelled)
+            return unexpected<join_error>(join_error(task_->id()));
+        auto& slot = detail::result_of<T>(*task_);
+        if (slot.has_exception())
+            return unexpected<join_error>(
+                join_error(task_->id(), std::exchange(slot.stored_exception(), nullptr)));
+        if constexpr (std::is_void_v<T>)
+            return {};
+        else
+            return slot.take();
+    }
+
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
@@ -202,19 +220,9 @@ private:
         public:
             awaiter(result_operation& op, detail::owner& o) : wait_for_end(*op.handle_, o) {}
             expected<T, join_error> await_resume() {
-                using outcome = detail::task_header::outcome;
-                detail::task_header& t = this->ended();
+                this->ended();
                 join_handle spent(std::move(*this->handle_));
-                if (t.result() == outcome::cancelled)
-                    return unexpected<join_error>(join_error(t.id()));
-                auto& slot = detail::result_of<T>(t);
-                if (slot.has_exception())
-                    return unexpected<join_error>(
-                        join_error(t.id(), std::exchange(slot.stored_exception(), nullptr)));
-                if constexpr (std::is_void_v<T>)
-                    return {};
-                else
-                    return slot.take();
+                return spent.take_outcome();
             }
         };
 
@@ -231,6 +239,27 @@ struct spawn_options {
 };
 
 namespace detail {
+
+/// The join_handle of a task that was made from what g++ 12 destroys twice when it is a temporary of
+/// the expression that awaits the handle. Nothing tells whether it is, so a name has to come between.
+template <class T>
+class [[nodiscard]] named_handle : public join_handle<T> {
+public:
+    explicit named_handle(join_handle<T>&& h) noexcept : join_handle<T>(std::move(h)) {}
+    [[nodiscard]] auto result() & noexcept { return join_handle<T>::result(); }
+    void result() && = delete;  // g++ 12 would destroy captures twice: name the handle first
+};
+template <class T>
+inline constexpr bool awaited_by_name<named_handle<T>> = true;
+
+/// What spawn returns for a callable and arguments of the types `Stored`.
+template <class... Stored, class T>
+auto handle_of(join_handle<T> h) {
+    if constexpr (((survives_as_callable<Stored> && survives_await_expression<Stored>) && ...))
+        return h;
+    else
+        return named_handle<T>(std::move(h));
+}
 
 struct spawn_access {
     template <class T>
@@ -252,14 +281,19 @@ struct spawn_access {
                       "spawn for a weir::task");
         auto t = call_stored<returned>(std::move(f));
         if (core.events().simulated() != nullptr) [[unlikely]]  // which has one thread for all
-            return spawn_on(core, std::move(t), name, site);
+            return handle_of<F>(spawn_on(core, std::move(t), name, site));
         task_header& header = make_spawned(t, core.blocking(), site);
         join_handle<returned> handle(header);
         if (!name.empty()) core.set_name(header, name);
         core.blocking().start(header);
-        return handle;
+        return handle_of<F>(std::move(handle));
     }
 
+    /// The handle of a task that make_spawned has made.
+    template <class T>
+    static join_handle<T> handle_of(task_header& t) noexcept {
+        return join_handle<T>(t);
+    }
     template <class T>
     static task_header& header_of(const join_handle<T>& h) noexcept {
         return *h.task_;
@@ -274,15 +308,19 @@ struct spawn_access {
     static T take_result(join_handle<T>& h) {
         return h.take_result();
     }
+    template <class T>
+    static expected<T, join_error> take_outcome(join_handle<T>& h) {
+        return h.take_outcome();
+    }
 
     template <class F, class... Args>
-    static auto make_task(F f, Args... args) {
+    WEIR_COROUTINE_WRAPPER static auto make_task(F f, Args... args) {
         using returned = std::invoke_result_t<F&, Args...>;
         static_assert(awaitable<returned>,
                       "spawn runs what can be awaited: pass a weir::task, or a callable that returns "
                       "one when it is called with these arguments");
         if constexpr (std::is_empty_v<F> && sizeof...(Args) == 0 && is_task<returned>)
-            return std::invoke(f);
+            return f();
         else
             return invoke_stored<await_result_t<returned>, F, Args...>(std::move(f),
                                                                        std::move(args)...);
@@ -304,12 +342,13 @@ concept spawnable_callable = !awaitable<F> && !std::is_same_v<F, spawn_options>;
 /// Errors    Throws no_runtime_error outside of a runtime.
 /// Lifetime  The task owns its arguments. The end of the runtime destroys it where it waits.
 template <class T>
-join_handle<T> spawn(task<T> t, std::source_location site = std::source_location::current()) {
+join_handle<T> spawn(WEIR_LIFETIMEBOUND task<T> t,
+                     std::source_location site = std::source_location::current()) {
     return detail::spawn_access::spawn_on(detail::runtime_core::current_or_throw(), std::move(t),
                                           {}, site);
 }
 template <class T>
-join_handle<T> spawn(const spawn_options& options, task<T> t) {
+join_handle<T> spawn(const spawn_options& options, WEIR_LIFETIMEBOUND task<T> t) {
     return detail::spawn_access::spawn_on(detail::runtime_core::current_or_throw(), std::move(t),
                                           options.name, options.site);
 }
@@ -318,19 +357,24 @@ join_handle<T> spawn(const spawn_options& options, task<T> t) {
 /// coroutine live as long as the task.
 ///
 ///     auto h = weir::spawn([big](std::size_t n) -> weir::task<int> { co_return big.at(n); }, 7);
+///
+/// On g++ 12 such a handle is awaited by its name only: the captures of a lambda that stands in the
+/// co_await expression itself would be destroyed twice.
 template <detail::spawnable_callable F>
 auto spawn(F f, std::source_location site = std::source_location::current()) {
-    return spawn(detail::spawn_access::make_task(std::move(f)), site);
+    return detail::handle_of<F>(spawn(detail::spawn_access::make_task(std::move(f)), site));
 }
 template <detail::spawnable_callable F, class A, class... Args>
     requires(!std::is_same_v<A, std::source_location>)
 auto spawn(F f, A first, Args... rest) {
-    return spawn(detail::spawn_access::make_task(std::move(f), std::move(first), std::move(rest)...),
-                 std::source_location{});
+    return detail::handle_of<F, A, Args...>(
+        spawn(detail::spawn_access::make_task(std::move(f), std::move(first), std::move(rest)...),
+              std::source_location{}));
 }
 template <detail::spawnable_callable F, class... Args>
 auto spawn(const spawn_options& options, F f, Args... args) {
-    return spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...));
+    return detail::handle_of<F, Args...>(
+        spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...)));
 }
 
 /// Calls `f` on a thread that may block: for file access, long computations, libraries that wait by

@@ -16,7 +16,7 @@ namespace weir { WEIR_ABI_BEGIN
 
 namespace detail {
 struct task_access;
-}
+}  // namespace detail
 
 /// A coroutine that yields a `T`, which may be a value, a reference, void or move-only.
 ///
@@ -32,10 +32,11 @@ struct task_access;
 /// Errors         An exception that leaves the body travels through `co_await`. Awaiting twice, or
 ///                what has been moved from, throws already_consumed_error.
 /// Lifetime       By-value parameters live in the coroutine; references, and captures of a lambda
-///                coroutine, must outlive it: pass arguments instead of capturing.
+///                coroutine, must outlive it: pass arguments instead of capturing. clang 18 and
+///                later warn where they do not, if WEIR_CHECK_LIFETIMES is defined.
 template <class T = void>
-class [[nodiscard("a weir::task does nothing until it is awaited or spawned")]] task
-    : public detail::awaitable_base {
+class WEIR_COROUTINE_TYPE [[nodiscard("a weir::task does nothing until it is awaited or spawned")]]
+task : public detail::awaitable_base {
 public:
     using promise_type = detail::task_promise<T>;
     using value_type = T;
@@ -51,7 +52,10 @@ public:
     void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
 
     /// Whether there is a coroutine to await: false once awaited, spawned or moved from.
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(coroutine_); }
+    [[nodiscard]] explicit operator bool() const& noexcept {
+        return static_cast<bool>(coroutine_);
+    }
+    explicit operator bool() const&& = delete;  // co_await it: only what it yields can be tested
 
 private:
     friend promise_type;

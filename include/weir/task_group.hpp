@@ -11,6 +11,7 @@
 
 namespace weir { WEIR_ABI_BEGIN
 
+/// How a task_group behaves.
 struct task_group_options {
     /// How many branches run at once; `spawn` waits where there are as many.
     std::size_t max_concurrency = SIZE_MAX;

@@ -62,14 +62,13 @@ class with_binding {
 public:
     with_binding(const void* key, T&& value) : key_(key), value_(std::move(value)) {}
 
-    // What is inside lives on the budget of the task around it.
     void enter(owner& inner, owner& outer) noexcept {
-        inner.exchange_budget(outer.exchange_budget(0));
+        on_outer_budget::enter(inner, outer);
         binding_.put_on(key_, &value_);
     }
     void leave(owner& inner, owner& outer) noexcept {
         binding_.take_off();
-        outer.exchange_budget(inner.exchange_budget(0));
+        on_outer_budget::leave(inner, outer);
     }
     template <class F>
     void destroy(F f) noexcept {

@@ -272,11 +272,13 @@ join_handle<T> task_tracker::spawn(const spawn_options& options, task<T> t) {
 }
 template <detail::spawnable_callable F, class... Args>
 auto task_tracker::spawn(F f, Args... args) {
-    return spawn(detail::spawn_access::make_task(std::move(f), std::move(args)...));
+    return detail::handle_of<F, Args...>(
+        spawn(detail::spawn_access::make_task(std::move(f), std::move(args)...)));
 }
 template <detail::spawnable_callable F, class... Args>
 auto task_tracker::spawn(const spawn_options& options, F f, Args... args) {
-    return spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...));
+    return detail::handle_of<F, Args...>(
+        spawn(options, detail::spawn_access::make_task(std::move(f), std::move(args)...)));
 }
 
 template <awaitable A>

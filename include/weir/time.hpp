@@ -46,6 +46,9 @@ struct clock {
 
 namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<time_header, Args...> = true;
+
 /// A deadline from a duration of any kind; far ones saturate instead of overflowing.
 template <class Rep, class Period>
 std::int64_t deadline_after(std::int64_t now, std::chrono::duration<Rep, Period> d) noexcept {
@@ -76,9 +79,20 @@ protected:
 
     /// As await_suspend. False: the deadline has passed.
     bool suspend_until(std::int64_t deadline, std::coroutine_handle<> h) noexcept {
+        return suspend(h, [deadline](std::int64_t) { return deadline; });
+    }
+    /// The same; the duration begins now.
+    template <class Duration>
+    bool suspend_for(Duration d, std::coroutine_handle<> h) noexcept {
+        return suspend(h, [d](std::int64_t now) { return deadline_after(now, d); });
+    }
+
+private:
+    template <class DeadlineFrom>
+    bool suspend(std::coroutine_handle<> h, DeadlineFrom deadline_from) noexcept {
         handle = h;
         bool is_first = false;
-        switch (core_->time().add(timer_, *this, deadline, is_first)) {
+        switch (core_->time().add(timer_, *this, deadline_from, is_first)) {
             case time_driver::added::yes:
                 if (is_first) core_->timers_changed();
                 return true;
@@ -92,7 +106,6 @@ protected:
         return true;
     }
 
-private:
     runtime_core* core_;
     wake_timer timer_;
 };
@@ -135,7 +148,7 @@ private:
     public:
         awaiter(sleep_for_operation& op, owner& o) : timer_awaiter(o), duration_(op.duration_) {}
         WEIR_AWAIT_SUSPEND bool await_suspend(std::coroutine_handle<> h) noexcept {
-            return suspend_until(deadline_after(now(), duration_), h);
+            return suspend_for(duration_, h);
         }
 
     private:

@@ -15,6 +15,9 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
+template <class... Args>
+inline constexpr bool is_included<timeout_header, Args...> = true;
+
 template <class A, class Timer>
 class timeout_operation : public awaitable_base {
     using either = select_operation<true, false, A, Timer>;

@@ -11,7 +11,9 @@
 #include <weir/interval.hpp>
 #include <weir/join.hpp>
 #include <weir/join_map.hpp>
+#include <weir/join_queue.hpp>
 #include <weir/join_set.hpp>
+#include <weir/local_set.hpp>
 #include <weir/mpmc.hpp>
 #include <weir/mpsc.hpp>
 #include <weir/mutex.hpp>

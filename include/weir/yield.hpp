@@ -18,41 +18,53 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-class yield_operation : public awaitable_base {
-public:
-    explicit yield_operation(bool only_without_budget) noexcept : lenient_(only_without_budget) {}
+template <class... Args>
+inline constexpr bool is_included<yield_header, Args...> = true;
 
-private:
+class yield_operation : public awaitable_base {
     friend struct awaiter_access;
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
     class awaiter : public leaf_awaiter {
     public:
-        awaiter(yield_operation& op, owner& o) noexcept : leaf_awaiter(o), lenient_(op.lenient_) {}
+        awaiter(yield_operation&, owner& o) noexcept : leaf_awaiter(o) {}
+        ~awaiter() {
+            if (is_suspended()) who->retract(*this);
+        }
+        bool await_ready() const noexcept { return false; }
+        bool await_suspend(std::coroutine_handle<> h) noexcept {
+            handle = h;
+            who->resume_next_turn(*this);
+            return true;
+        }
+        void await_resume() const noexcept {}
+    };
+};
+
+class consume_operation : public awaitable_base {
+    friend struct awaiter_access;
+    static constexpr cancel_safety safety = cancel_safety::safe;
+    static constexpr bool awaitable_as_lvalue = true;
+
+    class awaiter : public leaf_awaiter {
+    public:
+        awaiter(consume_operation&, owner& o) noexcept : leaf_awaiter(o) {}
         ~awaiter() {
             if (is_suspended()) who->retract(*this);
         }
         bool await_ready() noexcept {
-            if (!lenient_ || !who->has_budget()) return false;
+            if (!who->has_budget()) return false;
             who->spend_budget();
             return true;
         }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
-            if (lenient_)
-                yield_granted();
-            else
-                who->resume_next_turn(*this);
+            yield_granted();
             return true;
         }
         void await_resume() const noexcept {}
-
-    private:
-        bool lenient_;
     };
-
-    bool lenient_;
 };
 
 }  // namespace detail
@@ -60,7 +72,7 @@ private:
 /// Puts the running task at the back of its runtime's queue, so that others run first.
 /// Cancel safety  Safe.
 [[nodiscard("co_await it")]] inline auto yield_now() noexcept {
-    return detail::yield_operation(false);
+    return detail::yield_operation();
 }
 
 namespace this_task {
@@ -68,7 +80,7 @@ namespace this_task {
 /// Counts as one ready operation: yields if the task's budget for this turn is used up.
 /// Cancel safety  Safe.
 [[nodiscard("co_await it")]] inline auto consume_budget() noexcept {
-    return detail::yield_operation(true);
+    return detail::consume_operation();
 }
 
 }  // namespace this_task

@@ -2,79 +2,18 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <utility>
 #include <weir/broadcast.hpp>
 #include <weir/runtime.hpp>
 #include <weir/spawn.hpp>
 #include <weir/watch.hpp>
 
-namespace {
-
-std::atomic<long> allocations{0};
-
-void* counted_malloc(std::size_t size, std::size_t alignment) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-    void* const p = alignment <= alignof(std::max_align_t)
-                        ? std::malloc(size == 0 ? 1 : size)
-                        : std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
-    if (p == nullptr) throw std::bad_alloc();
-    return p;
-}
-
-}  // namespace
-
-void* operator new(std::size_t n) {
-    return counted_malloc(n, alignof(std::max_align_t));
-}
-void* operator new[](std::size_t n) {
-    return counted_malloc(n, alignof(std::max_align_t));
-}
-void* operator new(std::size_t n, std::align_val_t a) {
-    return counted_malloc(n, static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t n, std::align_val_t a) {
-    return counted_malloc(n, static_cast<std::size_t>(a));
-}
-void operator delete(void* p) noexcept {
-    std::free(p);
-}
-void operator delete[](void* p) noexcept {
-    std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-    std::free(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-    std::free(p);
-}
-void operator delete(void* p, std::align_val_t) noexcept {
-    std::free(p);
-}
-void operator delete[](void* p, std::align_val_t) noexcept {
-    std::free(p);
-}
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-    std::free(p);
-}
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
-    std::free(p);
-}
+#include "common/counting_new.hpp"
 
 namespace {
 
-// Allocations since it was made.
-class allocation_count {
-public:
-    long get() const { return allocations.load() - start_; }
-
-private:
-    long start_ = allocations.load();
-};
+using weir_test::allocation_count;
 
 // Not copied as bytes, so that a channel counts who has seen it.
 class value {

@@ -1,11 +1,8 @@
 // What join_set, task_group, task_tracker and task_local allocate. This program replaces operator
 // new, so it stands alone.
 
-#include <atomic>
-#include <cstdlib>
 #include <doctest/doctest.h>
 #include <memory>
-#include <new>
 #include <utility>
 
 #include <weir/join_set.hpp>
@@ -16,36 +13,11 @@
 #include <weir/task_tracker.hpp>
 #include <weir/unconstrained.hpp>
 
-namespace {
-
-std::atomic<long> allocations{0};
-
-void* counted_malloc(std::size_t size) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    void* const p = std::malloc(size == 0 ? 1 : size);
-    if (!p) throw std::bad_alloc();
-    return p;
-}
-
-}  // namespace
-
-void* operator new(std::size_t n) { return counted_malloc(n); }
-void* operator new[](std::size_t n) { return counted_malloc(n); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+#include "common/counting_new.hpp"
 
 namespace {
 
-// Allocations since it was made.
-class allocation_count {
-public:
-    long get() const { return allocations.load() - start_; }
-
-private:
-    long start_ = allocations.load();
-};
+using weir_test::allocation_count;
 
 weir::task<int> number(int turns) {
     for (int i = 0; i < turns; ++i) co_await weir::yield_now();

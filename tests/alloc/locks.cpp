@@ -1,10 +1,7 @@
 // Waiting for a lock, a barrier, a cell or a token allocates nothing. This program replaces operator
 // new, so it stands alone.
 
-#include <atomic>
-#include <cstdlib>
 #include <doctest/doctest.h>
-#include <new>
 
 #include <weir/barrier.hpp>
 #include <weir/cancellation_token.hpp>
@@ -14,27 +11,11 @@
 #include <weir/spawn.hpp>
 #include <weir/task.hpp>
 
-namespace {
-
-std::atomic<long> allocations{0};
-
-void* counted_malloc(std::size_t size) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    void* const p = std::malloc(size == 0 ? 1 : size);
-    if (p == nullptr) throw std::bad_alloc();
-    return p;
-}
-
-}  // namespace
-
-void* operator new(std::size_t n) { return counted_malloc(n); }
-void* operator new[](std::size_t n) { return counted_malloc(n); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+#include "common/counting_new.hpp"
 
 namespace {
+
+using weir_test::allocations;
 
 struct shared {
     weir::rwlock<int> lock{0};

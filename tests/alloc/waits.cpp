@@ -40,7 +40,9 @@ static_assert(at_most<2, weir::mutex_guard<int>, weir::mapped_mutex_guard<int>,
                       weir::semaphore::permit>);
 static_assert(at_most<2, weir::task<int>, weir::join_handle<int>, weir::abort_handle,
                       weir::abort_on_drop<int>, weir::join_set<int>, weir::cancellation_token,
-                      weir::task_tracker, weir::task_tracker_token, weir::runtime_handle>);
+                      weir::task_tracker, weir::task_tracker_token, weir::runtime_handle,
+                      weir::join_queue<int>, weir::cancellation_guard, weir::enter_guard,
+                      weir::local_set::enter_guard>);
 
 // Those that have more to carry, and say so where they are described.
 static_assert(at_most<5, weir::broadcast::receiver<int>>);

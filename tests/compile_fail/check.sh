@@ -3,24 +3,25 @@
 #
 # FILE must not compile, and what the compiler says must match the regex in its first line:
 #     // expect: REGEX
-# A second line `// compilers: gcc12` says that only a compiler with the bug that config.hpp names
-# WEIR_AGGREGATE_TEMPORARIES_BREAK may reject FILE; every other one must accept it.
+# A second line `// compilers: CONDITION`, of macros in config.hpp, says which compilers reject FILE;
+# every other one must accept it.
 # A file ok_*.cpp must compile: the positive control of the files beside it.
 set -eu
 
 file=$1
 shift
 
-has_gcc12_bug() {
-    echo '#include <weir/detail/core/config.hpp>' | "$@" -x c++ -dM -E - |
-        grep -q '^#define WEIR_AGGREGATE_TEMPORARIES_BREAK 1'
+meets() {  # CONDITION COMPILER...
+    condition=$1
+    shift
+    printf '#include <weir/detail/core/config.hpp>\n#if !(%s)\n#error\n#endif\n' "$condition" |
+        "$@" -x c++ -E - >/dev/null 2>&1
 }
 
 must_compile=no
 case $(basename "$file") in ok_*) must_compile=yes ;; esac
-if sed -n 2p "$file" | grep -q '^// compilers: gcc12' && ! has_gcc12_bug "$@"; then
-    must_compile=yes
-fi
+compilers=$(sed -n '2s|^// compilers: ||p' "$file")
+if [ -n "$compilers" ] && ! meets "$compilers" "$@"; then must_compile=yes; fi
 
 if output=$(LC_ALL=C "$@" -fsyntax-only "$file" 2>&1); then
     [ $must_compile = yes ] && exit 0

@@ -1,4 +1,4 @@
-// expect: (unused-result|nodiscard)
+// expect: destroying a join_handle detaches the task: say so with .detach\(\)
 #pragma GCC diagnostic error "-Wunused-result"  // g++
 #pragma GCC diagnostic error "-Wunused-value"   // clang
 #include <weir/spawn.hpp>

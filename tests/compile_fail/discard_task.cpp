@@ -1,4 +1,4 @@
-// expect: (unused-result|nodiscard)
+// expect: a weir::task does nothing until it is awaited or spawned
 #pragma GCC diagnostic error "-Wunused-result"  // g++
 #pragma GCC diagnostic error "-Wunused-value"   // clang
 #include <weir/task.hpp>

@@ -1,5 +1,5 @@
 // expect: name the predicate
-// compilers: gcc12
+// compilers: WEIR_AGGREGATE_TEMPORARIES_BREAK
 #include <string>
 #include <utility>
 

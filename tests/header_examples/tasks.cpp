@@ -16,7 +16,9 @@
 #include <weir/interval.hpp>
 #include <weir/join.hpp>
 #include <weir/join_map.hpp>
+#include <weir/join_queue.hpp>
 #include <weir/join_set.hpp>
+#include <weir/local_set.hpp>
 #include <weir/mpsc.hpp>
 #include <weir/runtime.hpp>
 #include <weir/select.hpp>
@@ -125,6 +127,49 @@ weir::task<> join_map() {
 struct url {};
 struct page {};
 weir::task<> fetch(const url&, std::vector<page>&);
+
+weir::task<> join_queue(std::vector<std::string> urls) {
+    weir::join_queue<int> sizes;
+    for (auto& u : urls) sizes.spawn(fetch(std::move(u)));
+    while (auto size = co_await sizes.join_next()) {
+        if (*size) use(**size); else log(size->error().what());
+    }
+}
+
+namespace of_local_set {
+struct local_object {};
+weir::task<> draw(local_object&);
+weir::task<> blink(local_object&);
+weir::task<> edit(local_object&);
+
+void local_set(weir::multi_thread_runtime& runtime, local_object& window) {
+    weir::local_set set;
+    set.block_on(runtime, draw(window));      // which calls weir::spawn_local, where it likes
+}
+weir::task<> run_until(local_object& cursor) {
+    weir::local_set set;
+    set.spawn_local(blink(cursor)).detach();
+    co_await set.run_until(edit(cursor));     // the others make progress meanwhile
+    co_await set;                             // until each of them has ended
+}
+weir::task<bool> show();
+weir::task<> on_a_thread_that_blocks() {
+    auto show_there = [rt = weir::runtime_handle::current()] {
+        weir::local_set set;
+        return set.block_on(rt, show());
+    };
+    auto const shown = co_await weir::spawn_blocking(show_there);
+    static_cast<void>(shown);
+}
+}  // namespace of_local_set
+
+namespace of_local_runtime {
+weir::task<int> async_main();
+int main() {
+    weir::local_runtime rt;
+    return rt.block_on(async_main());
+}
+}  // namespace of_local_runtime
 
 weir::task<> task_group(const std::vector<url>& urls) {
     std::vector<page> pages;

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include <weir/detail/core/destroy.hpp>
 #include <weir/detail/core/frame_pool.hpp>
 #include <weir/detail/core/owner.hpp>
 
@@ -41,7 +42,7 @@ public:
     }
     /// After a failed publish: destroys the value and gives the share up.
     void abandon() noexcept {
-        std::destroy_at(std::addressof(value_));
+        destroy_quietly(value_);
         drop_sender();
     }
     void drop_sender() noexcept {
@@ -97,7 +98,7 @@ public:
         auto made = make(std::move(value_));
         // The sender is gone, so that nobody else writes the word.
         word_.store(word_.load(sync::memory_order_relaxed) | taken, sync::memory_order_relaxed);
-        std::destroy_at(std::addressof(value_));
+        destroy_quietly(value_);
         return made;
     }
     [[nodiscard]] T& value() noexcept { return value_; }
@@ -121,7 +122,7 @@ public:
                 return;
             }
         }
-        if ((w & (sent | taken)) == sent) std::destroy_at(std::addressof(value_));
+        if ((w & (sent | taken)) == sent) destroy_quietly(value_);
         free();
     }
     [[nodiscard]] bool add_receiver_waiter(wait_node& n) noexcept {
@@ -177,7 +178,7 @@ private:
     void remove(wait_node*& place, wait_node& n) noexcept {
         const std::uint32_t w = lock();
         if (n.state == wait_node::phase::waiting) {
-            place = nullptr;
+            if (place == &n) place = nullptr;  // else another wait has taken it over
             n.state = wait_node::phase::idle;
         } else if (n.state != wait_node::phase::idle) {
             n.who->retract(n);

@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/detail/core/destroy.hpp>
 #include <weir/detail/core/sync.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::broadcast {
@@ -114,8 +115,9 @@ public:
     void destroy() noexcept {
         T& value = *std::launder(reinterpret_cast<T*>(storage_));
         if constexpr (std::is_trivially_destructible_v<T> ||
-                      !std::is_nothrow_move_constructible_v<T>) {
-            std::destroy_at(std::addressof(value));
+                      !std::is_nothrow_move_constructible_v<T> ||
+                      !std::is_nothrow_destructible_v<T>) {
+            destroy_quietly(value);
             word_.store(0, sync::memory_order_release);  // to is_free
         } else {
             T last(std::move(value));

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/detail/core/destroy.hpp>
 #include <weir/detail/core/sync.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::channel {
@@ -115,7 +116,7 @@ public:
                 static_cast<std::uint32_t>(std::min<size_type>(left, block_values - i));
             left -= here;
             block* const next = left != 0 ? b->next : nullptr;
-            for (std::uint32_t k = i; k != i + here; ++k) std::destroy_at(&b->at(k));
+            for (std::uint32_t k = i; k != i + here; ++k) destroy_quietly(b->at(k));
             if (finish(*b, i, here)) cleared.push(b);
             b = next;
         }

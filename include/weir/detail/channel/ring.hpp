@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <weir/detail/core/config.hpp>
+#include <weir/detail/core/destroy.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail::channel {
 
@@ -57,7 +58,7 @@ public:
     leftover clear(const departure& d) noexcept {
         if constexpr (!std::is_trivially_destructible_v<T>) {
             size_type i = d.first;
-            for (size_type n = d.count; n != 0; --n, i = after(i)) std::destroy_at(&at(i));
+            for (size_type n = d.count; n != 0; --n, i = after(i)) destroy_quietly(at(i));
         }
         return {};
     }

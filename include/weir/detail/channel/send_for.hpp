@@ -33,7 +33,7 @@ private:
     public:
         explicit timer(owner& o) : timer_awaiter(o) {}
         bool start(Duration d, std::coroutine_handle<> h) noexcept {
-            if (suspend_until(deadline_after(now(), d), h)) return true;
+            if (suspend_for(d, h)) return true;
             handle = nullptr;
             return false;
         }

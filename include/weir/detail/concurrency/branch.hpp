@@ -26,7 +26,9 @@ template <class A>
 class branch_operand {
 public:
     explicit branch_operand(A&& a, bool enabled = true) : operand_(std::in_place, std::forward<A>(a)),
-                                                          enabled_(enabled) {}
+                                                          enabled_(enabled) {
+        check_awaited_form<A>();
+    }
 
     [[nodiscard]] bool enabled() const noexcept { return enabled_; }
     A&& get() noexcept { return static_cast<A&&>(*operand_); }

@@ -244,7 +244,7 @@ public:
     }
     ~end_awaiter() {
         group_->joiner_ = nullptr;
-        if (state == phase::posted || state == phase::taken) who->retract(*this);
+        if (state > phase::waiting) who->retract(*this);
     }
 
     bool await_ready() noexcept {

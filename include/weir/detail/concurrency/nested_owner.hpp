@@ -22,7 +22,19 @@
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
-/// `Context::enter(owner& inner, owner& outer)` and `leave` enclose whatever runs inside.
+/// A context in which whatever runs lives on the budget of the owner around it.
+class on_outer_budget {
+public:
+    static void enter(owner& inner, owner& outer) noexcept {
+        inner.exchange_budget(outer.exchange_budget(0));
+    }
+    static void leave(owner& inner, owner& outer) noexcept {
+        outer.exchange_budget(inner.exchange_budget(0));
+    }
+};
+
+/// `Context::enter(owner& inner, owner& outer)` and `leave` enclose whatever runs inside. A context
+/// may have a `gives_way()`, which is asked before each turn whether others come first.
 template <class Context>
 class nested_owner : private scheduler,
                      public owner,
@@ -64,6 +76,13 @@ public:
     /// The branch has completed, inside.
     void set_completed() noexcept { completed_ = true; }
 
+    /// Whether the inner turn is due in the outer one that is running; and lets it be the next.
+    [[nodiscard]] bool is_due() noexcept {
+        scoped_lock guard(lock_);
+        return outer().is_due(bell_);
+    }
+    void resume_first() noexcept { outer().resume_first(bell_); }
+
 private:
     friend class resume_hook<nested_owner>;
 
@@ -100,8 +119,10 @@ private:
 
     /// `bell_` has been resumed.
     void resumed() {
-        has_turn_ = true;
         bell_.handle = resume_hook<nested_owner>::handle();
+        if constexpr (requires { context_->gives_way(); })
+            if (context_->gives_way()) return;
+        has_turn_ = true;
         {
             stay const here(*this);
             collect(false);
@@ -138,6 +159,8 @@ public:
     nested_operation(nested_operation&&) = default;
     nested_operation& operator=(nested_operation&&) = delete;
     ~nested_operation() { context_.destroy([this] { operand_.drop(); }); }
+
+    Context& context() noexcept { return context_; }
 
 private:
     friend struct awaiter_access;

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/detail/core/missing_include.hpp>
 #include <weir/detail/core/owner.hpp>
 
 namespace weir { WEIR_ABI_BEGIN
@@ -36,7 +37,20 @@ struct awaiter_access {
 
 /// Base of every awaitable of weir; through it coroutines that are not weir's find `operator
 /// co_await` (standalone.hpp).
-struct awaitable_base {};
+struct awaitable_base {
+    explicit operator bool() const = delete;  // co_await it: only what it yields can be tested
+};
+
+/// Whether an awaitable is refused as an rvalue, for the sake of g++ 12: named_handle in spawn.hpp.
+template <class A>
+inline constexpr bool awaited_by_name = false;
+template <class A>
+constexpr void check_awaited_form() {
+    static_assert(!awaited_by_name<A>,
+                  "g++ 12 destroys the captures of a lambda, and an aggregate, that is a temporary "
+                  "of a co_await expression twice: name the handle first, auto h = "
+                  "weir::spawn(...), then co_await h");
+}
 
 template <class A>
 concept native_awaitable = std::derived_from<std::remove_cvref_t<A>, awaitable_base>;

@@ -9,13 +9,17 @@
 #error "weir needs C++20: compile with -std=c++20 or newer"
 #endif
 
-// The ABI namespace keeps translation units apart that were built against different layouts:
-// WEIR_MODEL replaces every atomic and lock by the model checker's own.
+// The inline namespace of everything, v0_1 in version 0.1: two versions of weir may meet in one
+// program, and so may translation units that were built against different layouts. WEIR_MODEL
+// replaces every atomic and lock by the model checker's own.
+#define WEIR_ABI_PASTE(major, minor, variant) v##major##_##minor##variant
+#define WEIR_ABI_NAME(major, minor, variant) WEIR_ABI_PASTE(major, minor, variant)
 #if defined(WEIR_MODEL)
-#define WEIR_ABI_BEGIN inline namespace v0_model {
+#define WEIR_ABI WEIR_ABI_NAME(WEIR_VERSION_MAJOR, WEIR_VERSION_MINOR, _model)
 #else
-#define WEIR_ABI_BEGIN inline namespace v0 {
+#define WEIR_ABI WEIR_ABI_NAME(WEIR_VERSION_MAJOR, WEIR_VERSION_MINOR, )
 #endif
+#define WEIR_ABI_BEGIN inline namespace WEIR_ABI {
 #define WEIR_ABI_END }
 
 #if defined(__clang__)
@@ -38,6 +42,19 @@
 #define WEIR_AWAIT_SUSPEND WEIR_NOINLINE
 #else
 #define WEIR_AWAIT_SUSPEND
+#endif
+
+// With WEIR_CHECK_LIFETIMES, clang 18 and later warn where a coroutine's reference parameter, or a
+// capture, is gone when the task runs. A function that returns a task and is no coroutine has to say
+// so then: WEIR_COROUTINE_WRAPPER.
+#if defined(WEIR_CHECK_LIFETIMES) && WEIR_CLANG >= 18
+#define WEIR_COROUTINE_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
+#define WEIR_COROUTINE_WRAPPER [[clang::coro_wrapper]]
+#define WEIR_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define WEIR_COROUTINE_TYPE
+#define WEIR_COROUTINE_WRAPPER
+#define WEIR_LIFETIMEBOUND
 #endif
 
 // g++ 12 bit-copies an aggregate temporary of a full-expression with co_await into the frame and

@@ -24,7 +24,7 @@ public:
                     if (s.top != nullptr) {
                         block* const b = s.top;
                         s.top = b->next;
-                        --s.count;
+                        ++s.room;
                         return b;
                     }
                     ++pool->from_system_;
@@ -42,9 +42,9 @@ public:
                 if (pool == nullptr) pool = create();
                 if (pool != nullptr) {
                     free_stack& s = pool->stacks_[class_of(size)];
-                    if (s.count < max_bytes / (class_of(size) + 1) / step) {
+                    if (s.room != 0) {
                         s.top = ::new (p) block{s.top};
-                        ++s.count;
+                        --s.room;
                         return;
                     }
                     --pool->from_system_;
@@ -64,7 +64,8 @@ public:
             if (pool == nullptr) pool = create();
             if (pool != nullptr) {
                 std::ptrdiff_t live = pool->from_system_;
-                for (const free_stack& s : pool->stacks_) live -= static_cast<std::ptrdiff_t>(s.count);
+                for (std::size_t i = 0; i < classes; ++i)
+                    live -= static_cast<std::ptrdiff_t>(room_of(i) - pool->stacks_[i].room);
                 return live;
             }
         }
@@ -88,11 +89,15 @@ private:
     };
     struct free_stack {
         block* top = nullptr;
-        std::size_t count = 0;
+        std::size_t room = 0;  // for so many blocks more
     };
     using slot = sync::thread_slot<frame_pool, struct current_frame_pool>;
 
+    static constexpr std::size_t classes = largest / step;
     static std::size_t class_of(std::size_t size) noexcept { return (size - 1) / step; }
+    static constexpr std::size_t room_of(std::size_t size_class) noexcept {
+        return max_bytes / (size_class + 1) / step;
+    }
 
     // The pool is made by the first free of a thread and given back when the thread ends; frames
     // that are freed even later, by other thread-locals, find no pool and go to operator delete.
@@ -113,17 +118,19 @@ private:
         return pool;
     }
 
-    frame_pool() = default;
+    frame_pool() noexcept {
+        for (std::size_t i = 0; i < classes; ++i) stacks_[i].room = room_of(i);
+    }
     ~frame_pool() {
-        for (std::size_t i = 0; i < stacks_.size(); ++i) {
-            while (block* const b = stacks_[i].top) {
-                stacks_[i].top = b->next;
+        for (free_stack& s : stacks_) {
+            while (block* const b = s.top) {
+                s.top = b->next;
                 ::operator delete(b);
             }
         }
     }
 
-    std::array<free_stack, largest / step> stacks_{};
+    std::array<free_stack, classes> stacks_{};
     std::ptrdiff_t from_system_ = 0;  // blocks taken from operator new less those given back
 };
 
@@ -132,7 +139,7 @@ private:
 class frame_pool::bypass {
 public:
     bypass() noexcept : before_(slot::get()) {
-        full_.stacks_.fill(free_stack{nullptr, max_bytes});
+        full_.stacks_.fill(free_stack{});
         slot::set(&full_);
     }
     bypass(const bypass&) = delete;

@@ -65,6 +65,7 @@ struct execution {
     local_scheduler* local = nullptr;  // what this thread drives, if its owners run here alone
     scheduler* pool = nullptr;         // what this thread is a worker of
     owner* current = nullptr;          // whose turn it is
+    execution* around = nullptr;       // what it does beside, where a turn runs inside of another one
     bool may_block = false;            // for a function that was given a thread to block
 
     /// Null on a thread that is not running tasks.
@@ -126,7 +127,7 @@ public:
     /// Asks for cancellation on the owner's next turn. True: the caller must schedule the owner.
     [[nodiscard]] bool post_abort() noexcept {
         if (execution* const here = execution::here(); here && here->local == home_) {
-            abort_requested_ = true;
+            ends_ |= aborted;
             make_ready(*here->local);
             return false;
         }
@@ -156,7 +157,7 @@ public:
     void collect(bool then_parked) noexcept {
         const std::uintptr_t seen = mailbox_.exchange(then_parked ? parked_bit : 0,
                                                       sync::memory_order_acq_rel);  // from post
-        if (seen & abort_bit) abort_requested_ = true;
+        if (seen & abort_bit) ends_ |= aborted;
         wait_node* oldest = nullptr;
         for (wait_node* n = pointer(seen); n != nullptr;) {
             wait_node* const older = n->next;
@@ -197,12 +198,12 @@ public:
     /// Resumes the nodes that were there when the turn began, oldest first, until `stop`.
     template <class Stop>
     void resume_taken(Stop stop) {
-        const bool turn = next_turn_;
-        next_turn_ = !next_turn_;
-        while (!taken_.empty() && taken_.front()->turn == turn) {
-            wait_node& n = taken_.pop_front();
-            n.state = wait_node::phase::idle;
-            drive(std::exchange(n.handle, nullptr));
+        if (wait_node* const only = taken_.pop_only()) [[likely]]
+            return resume(*only);  // and what is taken meanwhile is the next turn's
+        const wait_node::phase of_this_turn = taken_as_;
+        taken_as_ = wait_node::other(of_this_turn);
+        while (!taken_.empty() && taken_.front()->state == of_this_turn) {
+            resume(taken_.pop_front());
             if (stop()) return;
         }
     }
@@ -219,15 +220,27 @@ public:
     /// stack whatever the compiler makes of a tail call.
     void transfer(std::coroutine_handle<> h) noexcept { next_ = h; }
     [[nodiscard]] std::coroutine_handle<> take_transfer() noexcept {
-        return std::exchange(next_, nullptr);
+        std::coroutine_handle<> const h = next_;
+        if (h) next_ = nullptr;
+        return h;
     }
 
     /// Resumes `n` in the owner's next turn: whoever ends this one looks at `has_taken`.
     void resume_next_turn(wait_node& n) noexcept { take(n); }
     [[nodiscard]] bool has_taken() const noexcept { return !taken_.empty(); }
+    /// Whether the turn that is running will resume the node.
+    [[nodiscard]] bool is_due(const wait_node& n) const noexcept {
+        return n.state == wait_node::other(taken_as_);
+    }
+    /// Makes it the next that this turn resumes, in a turn in which another one is due.
+    void resume_first(wait_node& n) noexcept {
+        if (n.state > wait_node::phase::posted) taken_.erase(n);
+        n.state = wait_node::other(taken_as_);
+        taken_.push_front(n);
+    }
     /// Whether an abort has been asked for, by this turn or from elsewhere.
     [[nodiscard]] bool abort_requested() const noexcept {
-        return abort_requested_ ||
+        return (ends_ & aborted) != 0 ||
                (mailbox_.load(sync::memory_order_acquire) & abort_bit) != 0;  // from post_abort
     }
 
@@ -258,13 +271,18 @@ public:
 
     // -- whether the coroutine that the owner began with has ended; a task's ----------------------
 
-    [[nodiscard]] bool root_finished() const noexcept { return root_finished_; }
-    void set_root_finished() noexcept { root_finished_ = true; }
+    [[nodiscard]] bool root_finished() const noexcept { return (ends_ & finished) != 0; }
+    void set_root_finished() noexcept { ends_ |= finished; }
+    void set_ended() noexcept { ends_ |= aborted; }
+    /// Whether it has, or is not to go on: an abort counts once it has been collected.
+    [[nodiscard]] bool is_ending() const noexcept { return ends_ != 0; }
 
     /// Link of the list in which a claimed owner travels to its scheduler.
     owner* next_owner = nullptr;
 
 private:
+    static constexpr std::uint8_t finished = 1;  // of ends_
+    static constexpr std::uint8_t aborted = 2;
     static constexpr std::uintptr_t parked_bit = 1;
     static constexpr std::uintptr_t abort_bit = 2;
     static_assert(alignof(wait_node) > (parked_bit | abort_bit));
@@ -281,9 +299,12 @@ private:
                                                 sync::memory_order_relaxed);
     }
     void take(wait_node& n) noexcept {
-        n.state = wait_node::phase::taken;
-        n.turn = next_turn_;
+        n.state = taken_as_;
         taken_.push_back(n);
+    }
+    void resume(wait_node& n) {
+        n.state = wait_node::phase::idle;
+        drive(std::exchange(n.handle, nullptr));
     }
 
     scheduler* home_;
@@ -292,10 +313,9 @@ private:
     std::coroutine_handle<> next_;
     std::uint32_t budget_ = budget_per_turn;
     bool queued_ = false;
-    bool next_turn_ = false;
-    bool abort_requested_ = false;
-    bool holds_thread_lock_ : 1 = false;
-    bool root_finished_ : 1 = false;
+    wait_node::phase taken_as_ = wait_node::phase::taken;
+    std::uint8_t ends_ = 0;
+    bool holds_thread_lock_ = false;
 };
 
 /// Owners claimed under a lock, to be scheduled when it has been given back: declared before the

@@ -17,9 +17,11 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
     /// How many there ever were.
     [[nodiscard]] std::size_t pushed() const noexcept { return tail_; }
+    [[nodiscard]] std::size_t popped() const noexcept { return head_; }
 
     void push(T* p) noexcept { slots_[tail_++ & mask_] = p; }
-    [[nodiscard]] T* pop() noexcept { return empty() ? nullptr : slots_[head_++ & mask_]; }
+    /// Not of an empty one.
+    [[nodiscard]] T& pop() noexcept { return *slots_[head_++ & mask_]; }
 
     /// Takes out the entry at `index`, counted from the next one to pop; the others keep their order.
     [[nodiscard]] T* pop_at(std::size_t index) noexcept {
@@ -32,23 +34,24 @@ public:
 
     /// Makes room for `count` entries in all.
     void reserve(std::size_t count) {
-        if (count > capacity()) grow(count);
+        if (count > capacity_) [[unlikely]]
+            grow(count);
     }
 
 private:
-    [[nodiscard]] std::size_t capacity() const noexcept { return slots_ ? mask_ + 1 : 0; }
-
     WEIR_COLD void grow(std::size_t count) {
-        std::size_t wider = capacity() ? capacity() * 2 : 64;
+        std::size_t wider = capacity_ != 0 ? capacity_ * 2 : 64;
         while (wider < count) wider *= 2;
         auto slots = std::make_unique<T*[]>(wider);
         for (std::size_t i = head_; i != tail_; ++i) slots[i & (wider - 1)] = slots_[i & mask_];
         slots_ = std::move(slots);
+        capacity_ = wider;
         mask_ = wider - 1;
     }
 
     std::unique_ptr<T*[]> slots_;
-    std::size_t mask_ = 0;
+    std::size_t capacity_ = 0;
+    std::size_t mask_ = 0;  // capacity_ - 1
     std::size_t head_ = 0;
     std::size_t tail_ = 0;
 };

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weir/detail/core/config.hpp>
+#include <weir/detail/core/destroy.hpp>
 
 namespace weir { WEIR_ABI_BEGIN namespace detail {
 
@@ -49,6 +50,10 @@ class result_slot {
     using stored = stored_result_t<T>;
 
 public:
+    /// Whether a value is kept as it is and needs no end.
+    static constexpr bool is_plain = std::is_trivially_copyable_v<stored> &&
+                                     alignof(stored) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
     result_slot() noexcept = default;
     result_slot(result_slot&& other) noexcept(std::is_nothrow_move_constructible_v<stored>) {
         if (other.kind_ == kind::value)
@@ -74,8 +79,22 @@ public:
         kind_ = kind::exception;
     }
 
+    /// Destroys a value that nobody wants. What its destructor throws goes nowhere.
+    void discard() noexcept {
+        if constexpr (!std::is_nothrow_destructible_v<stored>) {
+            if (kind_ != kind::value) return;
+            kind_ = kind::empty;
+            destroy_quietly(*value());
+        }
+    }
+
     [[nodiscard]] bool has_value() const noexcept { return kind_ == kind::value; }
     [[nodiscard]] bool has_exception() const noexcept { return kind_ == kind::exception; }
+    [[nodiscard]] stored plain_value() noexcept
+        requires is_plain
+    {
+        return *value();
+    }
     [[nodiscard]] std::exception_ptr& stored_exception() noexcept { return *exception(); }
 
     /// The result, by move; throws the exception.

@@ -47,7 +47,7 @@ private:
 template <class Lock>
 class scoped_lock {
 public:
-    explicit scoped_lock(Lock& lock) noexcept : lock_(&lock) { lock.lock(); }
+    WEIR_ALWAYS_INLINE explicit scoped_lock(Lock& lock) noexcept : lock_(&lock) { lock.lock(); }
     scoped_lock(const scoped_lock&) = delete;
     scoped_lock& operator=(const scoped_lock&) = delete;
     ~scoped_lock() {

@@ -14,6 +14,7 @@
 
 #include <weir/detail/core/frame_pool.hpp>
 #include <weir/detail/core/owner.hpp>
+#include <weir/detail/core/single_threaded.hpp>
 #include <weir/detail/core/small_lock.hpp>
 
 namespace weir { WEIR_ABI_BEGIN
@@ -49,8 +50,7 @@ struct task_record {
     small_lock lock;
     sync::atomic<bool> done{false};
     enum class outcome : std::uint8_t { none, value, exception, cancelled } ended_with = outcome::none;
-    bool adopted : 1 = false;  // the runtime's: whether it is, or was, in the list of live tasks
-    bool named : 1 = false;    // the runtime's: whether it keeps a name for the task
+    std::uint8_t notes = 0;  // the runtime's: in one byte that is set together with the others
 
     // Links of the runtime's list of live tasks; its thread or lock only.
     task_header* live_prev = nullptr;
@@ -91,8 +91,11 @@ public:
 
     void add_reference() noexcept { references.fetch_add(1, sync::memory_order_relaxed); }
     void release() noexcept {
-        if ((references.load(sync::memory_order_acquire) & ~detached) == 1 ||  // from the others' release
-            (references.fetch_sub(1, sync::memory_order_acq_rel) & ~detached) == 1)
+        const std::uint32_t seen = references.load(sync::memory_order_acquire);  // from the others' release
+        if ((seen & ~detached) == 1) return destroy();
+        if (is_single_threaded())
+            references.store(seen - 1, sync::memory_order_relaxed);
+        else if ((references.fetch_sub(1, sync::memory_order_acq_rel) & ~detached) == 1)
             destroy();
     }
     /// The same for who could have asked for the result, and has not: if it is an exception, the
@@ -121,19 +124,20 @@ public:
     /// One turn: starts the root or resumes what was woken. True: the task has ended.
     bool run_turn(std::uint32_t budget = budget_per_turn) {
         begin_turn(budget);
-        if (!abort_requested()) [[likely]] {
-            if (auto const root = take_transfer())
-                drive(root);  // what it wakes meanwhile belongs to the next turn
-            else
-                resume_taken([this] { return root_finished(); });
-        }
-        return root_finished() || abort_requested();
+        if (is_ending()) [[unlikely]]
+            return true;
+        if (has_taken()) [[likely]]
+            resume_taken([this] { return root_finished(); });
+        else if (auto const root = take_transfer())
+            drive(root);
+        return is_ending();
     }
 
     /// Destroys the frame, keeps the result and wakes who joins. True: somebody has claimed the
     /// task in order to schedule it, so that it must be kept until it arrives.
     [[nodiscard]] bool finish(wake_list& wakes) noexcept {
         type->finish(*this, is_referenced());
+        set_ended();
         scoped_lock guard(lock);
         done.store(true, sync::memory_order_release);  // to is_done
         if (joiner != nullptr) wakes.wake(*std::exchange(joiner, nullptr));
@@ -168,19 +172,28 @@ public:
     }
     void remove_joiner(wait_node& n) noexcept {
         scoped_lock guard(lock);
-        if (n.state == wait_node::phase::waiting)
-            joiner = nullptr;
-        else if (n.state != wait_node::phase::idle)
+        if (n.state == wait_node::phase::waiting) {
+            if (joiner == &n) joiner = nullptr;  // else another wait has taken it over
+        } else if (n.state != wait_node::phase::idle) {
             n.who->retract(n);
+        }
     }
 
-    using task_record::adopted;
+    // -- the runtime's notes, under its lock or on its thread --------------------------------------
+
+    /// Whether it is, or was, in the list of live tasks.
+    [[nodiscard]] bool is_adopted() const noexcept { return (notes & adopted) != 0; }
+    void set_adopted() noexcept { notes |= adopted; }
+    /// Whether a name is kept for it.
+    [[nodiscard]] bool is_named() const noexcept { return (notes & named) != 0; }
+    void set_named() noexcept { notes |= named; }
+
     using task_record::live_next;
     using task_record::live_prev;
-    using task_record::named;
 
 private:
     static constexpr std::uint32_t detached = std::uint32_t{1} << 31;  // of `references`
+    static constexpr std::uint8_t adopted = 1, named = 2;              // of `notes`
 
     void destroy() noexcept {
         type->destroy_result(*this);

@@ -34,6 +34,13 @@ inline constexpr bool survives_await_expression =
     !std::is_aggregate_v<std::remove_cvref_t<U>> ||
     std::is_trivially_destructible_v<std::remove_cvref_t<U>>;
 
+/// A lambda that captures is the class that can neither be assigned nor be made from nothing. One
+/// that is a temporary of a co_await expression is destroyed twice as well.
+template <class F>
+inline constexpr bool survives_as_callable =
+    !WEIR_AGGREGATE_TEMPORARIES_BREAK || std::is_lvalue_reference_v<F> ||
+    std::is_trivially_destructible_v<F> || std::is_move_assignable_v<F>;
+
 /// Makes the `T` that an operation was given as `U&&`.
 template <class T, class U>
 T as_value(U&& u) {

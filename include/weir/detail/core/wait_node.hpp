@@ -18,8 +18,14 @@ class owner;
 ///   waiting   who holds the primitive's lock               a waker: lock, unlink, post
 ///   posted    the mailbox; drained on the owner's turn     the owner's turn
 ///   taken     the owner's turn                             resumption, or retract
+///
+/// What is taken while others of its owner are resumed gets the other name for it, by which the
+/// owner knows that it belongs to the next turn.
 struct wait_node {
-    enum class phase : std::uint8_t { idle, waiting, posted, taken };
+    enum class phase : std::uint8_t { idle, waiting, posted, taken, taken_too };
+    static phase other(phase p) noexcept {
+        return p == phase::taken ? phase::taken_too : phase::taken;
+    }
 
     explicit wait_node(owner& o) noexcept : who(&o) {}
     wait_node(const wait_node&) = delete;
@@ -34,9 +40,8 @@ struct wait_node {
     owner* who;
     std::coroutine_handle<> handle;  // resumed on the owner's turn; null before and after the wait
     phase state = phase::idle;  // under the primitive's lock while it waits
-    bool turn = false;         // the owner's: which of its turns resumes the node
     bool granted = false;      // the primitive's own: whether the wake brought a right to pass on
-    bool unused = false;       // so that one store clears all of these
+    std::uint16_t unused = 0;  // so that one store clears all of these
     std::uint32_t amount = 0;  // the primitive's own: permits still wanted, for one
 };
 
@@ -113,6 +118,17 @@ public:
         wait_node& n = *front();
         erase(n);
         return n;
+    }
+    /// The only node of a list of one; null: there is none, or there are more.
+    [[nodiscard]] wait_node* pop_only() noexcept {
+        wait_node* const n = last_;
+        if (n == nullptr || n->next != n) return nullptr;
+        last_ = nullptr;
+        return n;
+    }
+    void push_front(wait_node& n) noexcept {
+        push_back(n);
+        last_ = n.prev;
     }
     /// The first becomes the last.
     void rotate() noexcept {

@@ -167,6 +167,7 @@ private:
         here.current = &t;
         here.may_block = true;
         execution::set(&here);
+        if (t.has_mail()) t.collect(false);  // an abort
         static_cast<void>(t.run_turn());
         finish(t);
         execution::set(nullptr);

@@ -9,6 +9,7 @@
 // thread's injection arrives; the destructor waits for all of them, so nobody schedules into a
 // runtime that is gone.
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <utility>
@@ -33,31 +34,22 @@ public:
         inject(o);
     }
 
-    task_header& make_task(std::coroutine_handle<> root, const task_type& type,
-                           std::source_location site) override {
-        if (is_driven_here()) {
-            ready.reserve(live_count_ + 1);
-            return task_header::construct(root, type, *this, true, next_id(), site);
-        }
-        return task_header::construct(root, type, *this, false, next_shared_id(), site);
+    WEIR_NOINLINE task_header& make_task(std::coroutine_handle<> root, const task_type& type,
+                                         std::source_location site) override {
+        if (!is_driven_by_caller()) [[unlikely]]
+            return make_task_from_elsewhere(root, type, site);
+        ready.reserve(live_count_ + zombies_ + 1);
+        return task_header::construct(root, type, *this, true, next_id(), site);
     }
 
-    void start(task_header& t) noexcept override {
-        if (is_driven_here()) {
-            if (closing_) return drop(t);
-            adopt(t);
-            spawned_here_.add();
-            t.make_ready(*this);
-            return;
-        }
-        {
-            scoped_lock guard(injection_lock_);
-            if (!closed_) {
-                ++spawned_elsewhere_;
-                return inject(t);
-            }
-        }
-        drop(t);
+    WEIR_NOINLINE void start(task_header& t) noexcept override {
+        if (!is_driven_by_caller()) [[unlikely]]
+            return start_from_elsewhere(t);
+        if (closing_) [[unlikely]]
+            return drop(t);
+        adopt(t);
+        spawned_here_.add();
+        t.make_ready(*this);
     }
 
     void timers_changed() noexcept override {
@@ -74,7 +66,7 @@ public:
         const std::uint64_t ended = ended_.value();
         if (is_driven_here()) publish_counts();
         log_.report(worker);
-        worker.polls = polls_.value();
+        worker.polls = polls_.load(sync::memory_order_relaxed);
         worker.local_schedules = local_schedules_.load(sync::memory_order_relaxed);
         worker.local_queue_depth = local_depth_.load(sync::memory_order_relaxed);
         {
@@ -107,14 +99,18 @@ public:
         {
             driving here(*this);
             log_.begin();
-            while (!root.is_done() && !is_stopping()) step();
+            while (!root.is_done() && !is_stopping()) run_some();
             if (!root.is_done()) destroy_tasks();
             publish_counts();
             log_.end();
         }
     }
 
-    [[nodiscard]] bool may_end_here() const noexcept override { return !is_driven_here(); }
+    [[nodiscard]] bool may_end_here() const noexcept override {
+        const execution* here = execution::here();
+        while (here != nullptr && here != &execution_) here = here->around;
+        return here == nullptr;
+    }
     void stop() noexcept override {
         blocking_.close();
         stopping_.store(true, sync::memory_order_relaxed);
@@ -147,10 +143,16 @@ protected:  // a simulation chooses for itself who runs next
         sync::spin_wait until_injected;
         while (drain_injected() || live_ != nullptr || zombies_ != 0) {
             while (live_ != nullptr) end(*live_);
-            while (owner* const o = ready.pop()) release_if_done(static_cast<task_header&>(*o));
+            release_ready();
             if (zombies_ != 0) until_injected.once();
         }
         events().shut_down();
+    }
+
+    /// Lets go of all that was queued and has ended since.
+    void release_ready() noexcept {
+        popped_zombies_ += ready.size();
+        while (!ready.empty()) release_if_done(static_cast<task_header&>(ready.pop()));
     }
 
     /// Marks the calling thread as the one that runs this runtime's tasks.
@@ -174,34 +176,56 @@ protected:  // a simulation chooses for itself who runs next
     };
 
     [[nodiscard]] bool is_driven_here() const noexcept { return execution::here() == &execution_; }
-
-    void step() {
-        if (--until_events_ == 0) [[unlikely]] {
-            until_events_ = options().event_interval;
-            look_at_events();
-        }
-        if (--until_injected_ == 0) [[unlikely]] {
-            until_injected_ = options().global_queue_interval;
-            drain_injected();
-        }
-        if (owner* const o = ready.pop()) [[likely]]
-            run(static_cast<task_header&>(*o));
-        else if (!drain_injected())
-            sleep();
+    /// The same, for a function that is itself WEIR_NOINLINE.
+    [[nodiscard]] bool is_driven_by_caller() const noexcept {
+        return execution::here_in_leaf() == &execution_;
     }
 
-    void run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
-        if (zombies_ != 0 && release_if_done(t)) [[unlikely]]
-            return;
-        polls_.add();
+    /// Runs tasks until one of them ends, or there is something else to look at.
+    void run_some() {
+        do {
+            if (ready.empty()) [[unlikely]] {
+                if (!drain_injected()) sleep();
+                return;
+            }
+            if (!run(static_cast<task_header&>(ready.pop()))) [[unlikely]]
+                return;
+        } while (--until_look_ != 0);
+        look_around();
+    }
+
+    /// One turn. False: that was its last, or it had ended before.
+    bool run(task_header& t, std::uint32_t budget = owner::budget_per_turn) {
         execution_.current = &t;
-        if (t.run_turn(budget)) [[unlikely]]
-            end(t);
+        const bool ended = t.run_turn(budget);
+        if (ended) [[unlikely]]
+            end_or_release(t);
         else if (t.has_taken())
             t.make_ready(*this);
         execution_.current = nullptr;
+        return !ended;
+    }
+    WEIR_NOINLINE void end_or_release(task_header& t) noexcept {
+        if (release_if_done(t))
+            ++popped_zombies_;
+        else
+            end(t);
     }
 
+    /// At what has happened outside of this thread's tasks, each at its interval.
+    void look_around() {
+        turns_to_injected_ -= looked_ahead_;
+        turns_to_events_ -= looked_ahead_;
+        if (turns_to_events_ == 0) {
+            turns_to_events_ = options().event_interval;
+            look_at_events();
+        }
+        if (turns_to_injected_ == 0) {
+            turns_to_injected_ = options().global_queue_interval;
+            drain_injected();
+        }
+        until_look_ = looked_ahead_ = std::min(turns_to_events_, turns_to_injected_);
+    }
     void look_at_events() noexcept {
         time().fire();
         events().poll();
@@ -209,6 +233,7 @@ protected:  // a simulation chooses for itself who runs next
     }
     /// What the ring counts by itself, for readers on other threads.
     void publish_counts() noexcept {
+        polls_.store(ready.popped() - popped_zombies_, sync::memory_order_relaxed);
         local_schedules_.store(ready.pushed() - arrivals_, sync::memory_order_relaxed);
         local_depth_.store(ready.size(), sync::memory_order_relaxed);
     }
@@ -244,8 +269,24 @@ protected:  // a simulation chooses for itself who runs next
         t.live_next = live_;
         if (live_ != nullptr) live_->live_prev = &t;
         live_ = &t;
-        t.adopted = true;
+        t.set_adopted();
         ++live_count_;
+    }
+
+    WEIR_NOINLINE task_header& make_task_from_elsewhere(std::coroutine_handle<> root,
+                                                       const task_type& type,
+                                                       std::source_location site) {
+        return task_header::construct(root, type, *this, false, next_shared_id(), site);
+    }
+    WEIR_NOINLINE void start_from_elsewhere(task_header& t) noexcept {
+        {
+            scoped_lock guard(injection_lock_);
+            if (!closed_) {
+                ++spawned_elsewhere_;
+                return inject(t);
+            }
+        }
+        drop(t);
     }
 
     /// Destroys what is left of a task, whether it has ended or not.
@@ -262,10 +303,15 @@ protected:  // a simulation chooses for itself who runs next
         }
         forget_name(t);
         execution_.current = outer;
-        // One reference for each place from which the task will still come up.
+        if (claimed || t.is_queued()) [[unlikely]]
+            become_zombie(t, claimed);
+        else
+            t.release();
+    }
+    /// With one reference for each place from which the task will still come up.
+    WEIR_NOINLINE void become_zombie(task_header& t, bool claimed) noexcept {
         zombies_ += std::size_t{claimed} + std::size_t{t.is_queued()};
         if (claimed && t.is_queued()) t.add_reference();
-        if (!claimed && !t.is_queued()) t.release();
     }
 
     /// Lets go of a zombie that has come up.
@@ -277,7 +323,7 @@ protected:  // a simulation chooses for itself who runs next
     }
 
     /// Ends a task that no thread will ever run.
-    void drop(task_header& t) noexcept {
+    WEIR_NOINLINE void drop(task_header& t) noexcept {
         wake_list wakes;
         static_cast<void>(t.finish(wakes));
         wakes.flush();
@@ -308,11 +354,11 @@ protected:  // a simulation chooses for itself who runs next
         const bool any = first != nullptr;
         while (first != nullptr) {
             auto& t = static_cast<task_header&>(*first);
-            if (!t.adopted && !closing_) make_room_for(first);
+            if (!t.is_adopted() && !closing_) make_room_for(first);
             first = t.next_owner;
             t.collect(true);
             if (release_if_done(t)) continue;
-            const bool is_new = !t.adopted;
+            const bool is_new = !t.is_adopted();
             if (is_new) adopt(t);
             if (is_new && closing_) continue;  // it never runs
             if (!t.is_queued()) ++arrivals_;
@@ -323,7 +369,7 @@ protected:  // a simulation chooses for itself who runs next
     /// For one more task in `ready`; where there is no memory, what is left of the list goes back.
     void make_room_for(owner* list) {
         WEIR_TRY {
-            ready.reserve(live_count_ + 1);
+            ready.reserve(live_count_ + zombies_ + 1);
         }
         WEIR_CATCH_ALL {
             owner* last = list;
@@ -356,7 +402,7 @@ protected:  // a simulation chooses for itself who runs next
     };
 
     void abandon(task_header& root) noexcept {
-        if (!root.adopted) return root.abort();  // it has not begun
+        if (!root.is_adopted()) return root.abort();  // it has not begun
         driving here(*this);
         end(root);
     }
@@ -365,8 +411,10 @@ protected:  // a simulation chooses for itself who runs next
     task_header* live_ = nullptr;
     std::size_t live_count_ = 0;
     std::size_t zombies_ = 0;
-    std::uint32_t until_events_ = 1;
-    std::uint32_t until_injected_ = 1;
+    std::uint32_t until_look_ = 1;    // turns until the next look_around
+    std::uint32_t looked_ahead_ = 1;  // what that was after the last one
+    std::uint32_t turns_to_events_ = 1;
+    std::uint32_t turns_to_injected_ = 1;
     std::uint64_t random_;
     bool closing_ = false;
 
@@ -385,8 +433,9 @@ protected:  // a simulation chooses for itself who runs next
     // Of the driving thread.
     counter spawned_here_;
     counter ended_;
-    counter polls_;
-    std::uint64_t arrivals_ = 0;  // in `ready`, from elsewhere
+    std::uint64_t arrivals_ = 0;        // in `ready`, from elsewhere
+    std::uint64_t popped_zombies_ = 0;  // from `ready`
+    sync::atomic<std::uint64_t> polls_{0};
     sync::atomic<std::uint64_t> local_schedules_{0};
     sync::atomic<std::size_t> local_depth_{0};
     wake_log log_;

@@ -95,6 +95,7 @@ public:
             root.remove_joiner(done);
         }
     }
+    [[nodiscard]] bool drives_here() const noexcept override { return false; }
     void timers_changed() noexcept override { parking_.timers_changed(); }
     blocking_pool& blocking() noexcept override { return blocking_; }
     runtime_metrics measure() override {

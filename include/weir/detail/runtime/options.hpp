@@ -1,12 +1,13 @@
 #pragma once
 // What can be chosen when a runtime is made.
 
+#include <unistd.h>  // getentropy
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <random>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -46,6 +47,16 @@ private:
     std::function<void(const unhandled_exception_info&)> function_;
 };
 
+namespace detail {
+// Not std::random_device: <random> is a twentieth of what all of weir costs to compile. Where the
+// system has no random numbers, any number will do.
+inline std::uint64_t random_seed() noexcept {
+    std::uint64_t seed = 0;
+    if (::getentropy(&seed, sizeof seed) != 0) seed = reinterpret_cast<std::uintptr_t>(&seed);
+    return seed;
+}
+}  // namespace detail
+
 /// Every member has a default that needs no thought. Making a runtime throws std::invalid_argument
 /// for one that makes no sense, such as an interval of 0.
 struct runtime_options {
@@ -61,7 +72,7 @@ struct runtime_options {
     std::uint32_t global_queue_interval = 31;  // turns between looks at what other threads sent
     std::uint32_t event_interval = 61;         // turns between looks at sockets and timers
     bool lifo_slot = true;
-    std::uint64_t rng_seed = std::random_device{}();  // of the order in which select starts
+    std::uint64_t rng_seed = detail::random_seed();  // of the order in which select starts
     bool start_paused = false;  // current-thread only: the clock stands still (weir::clock)
     unhandled on_unhandled = unhandled::log;
 };

@@ -37,8 +37,10 @@ public:
                                    std::source_location site) = 0;
     /// Starts what make_task made, never inline; drops it at once where the runtime has ended.
     virtual void start(task_header& t) noexcept = 0;
-    /// Runs tasks on the calling thread until `root` is done.
+    /// Runs tasks until `root` is done, on the calling thread or while that one is blocked.
     virtual void drive(task_header& root) = 0;
+    /// Whether `drive` runs them on the calling thread.
+    [[nodiscard]] virtual bool drives_here() const noexcept { return true; }
     /// Ends the runtime once and for all: no more turns begin, and every task is destroyed. False:
     /// at the deadline some turn or blocking function was still running; its thread goes on without
     /// being waited for, and is named in the report. Not on a thread of the runtime's own, unless
@@ -78,7 +80,7 @@ public:
         scoped_lock guard(names_lock_);
         WEIR_TRY {
             names_.emplace(t.id(), name);
-            t.named = true;
+            t.set_named();
         }
         WEIR_CATCH_ALL {}
     }
@@ -89,7 +91,7 @@ public:
 
     /// A task has ended: its name is not needed any more.
     void forget_name(const task_header& t) noexcept {
-        if (!t.named) return;
+        if (!t.is_named()) return;
         scoped_lock guard(names_lock_);
         names_.erase(t.id());
     }

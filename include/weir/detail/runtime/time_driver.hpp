@@ -32,12 +32,14 @@ public:
 
     enum class added : std::uint8_t { yes, passed };
 
-    /// Links `n` to be woken at `deadline`, unless that has passed. `is_first`: no other timer is due
-    /// earlier, so that a thread which sleeps in the runtime must look again.
-    [[nodiscard]] added add(wake_timer& timer, wait_node& n, std::int64_t deadline,
+    /// Links `n` to be woken at `deadline_from(now)`, unless that has passed. `is_first`: no other timer
+    /// is due earlier, so that a thread which sleeps in the runtime must look again.
+    template <class DeadlineFrom>
+    [[nodiscard]] added add(wake_timer& timer, wait_node& n, DeadlineFrom deadline_from,
                             bool& is_first) noexcept {
         scoped_lock guard(lock_);
         const std::int64_t now = now_locked();
+        const std::int64_t deadline = deadline_from(now);
         if (deadline <= now) return added::passed;
         const std::optional<std::int64_t> before = wheel_.next_expiry();
         timer.waiter = &n;

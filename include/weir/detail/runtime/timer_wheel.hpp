@@ -6,17 +6,18 @@
 //
 // State: two wheels of intrusive lists.
 //   near   256 slots of 2^16 ns each, one turn: what is due within about 16 ms
-//   far    8 levels of 64 slots; a slot of level k is 2^(20 + 6k) ns wide: everything else
+//   far    level 0 of 1024 slots of 2^20 ns each, about a second, so that most timers stay where they
+//          were put; 6 levels of 64 slots, of level k 2^(24 + 6k) ns wide: everything else
 //   due    one list, in deadline order: expired, not handed out yet
 // A slot with index i holds the deadlines in (i * width, (i + 1) * width], so a slot whose end has
 // been reached holds nothing that would fire early. Far entries stay far: they fire at the end of
 // their slot of 2^20 ns, and the many timers of one such slot share a wake-up.
 // Invariants, with `far_` the far tick (a slot of level 0) that the last known time lies in:
-//   - an entry of level k > 0 agrees with far_ in every base-64 digit above k and is greater in
-//     digit k, so lower levels always expire first, and the slots of one level in index order;
+//   - an entry of level k > 0 agrees with far_ in every digit above k and is greater in digit k, so
+//     lower levels always expire first, and the slots of one level in index order;
 //   - an entry of level 0 agrees in all digits above the last, which is not less than that of far_;
 //   - near entries lie within 256 ticks of near_;
-//   - a head is meaningful only while its bit is set: making a wheel clears 13 words, not 6 KiB.
+//   - a head is meaningful only while its bit is set: making a wheel clears 27 words, not 13 KiB.
 // Entries of equal deadline fire in the order of their insertion: the far one was there first.
 
 #include <algorithm>
@@ -83,11 +84,14 @@ public:
 private:
     // Slots are numbered through: near, far level by level, due. The word of a slot's bit is its
     // number divided by 64, in both wheels.
-    static constexpr unsigned near_slots = 256, far_levels = 8, digit_bits = 6;
-    static constexpr unsigned far_slots = far_levels << digit_bits;
-    static constexpr unsigned far_base = near_slots, due_slot = far_base + far_slots;
-    static constexpr unsigned near_words = near_slots / 64, words = due_slot / 64 + 1;
-    static constexpr unsigned near_shift = 16, far_shift = 20;
+    static constexpr unsigned near_slots = 256, near_shift = 16, far_shift = 20;
+    static constexpr unsigned wide_bits = 10, digit_bits = 6;  // of level 0, of those above
+    static constexpr unsigned far_levels = 7;
+    static constexpr unsigned far_base = near_slots, upper_base = far_base + (1u << wide_bits);
+    static constexpr unsigned due_slot = upper_base + ((far_levels - 1) << digit_bits);
+    static constexpr unsigned near_words = near_slots / 64, wide_words = (1u << wide_bits) / 64;
+    static constexpr unsigned words = due_slot / 64 + 1;
+    static_assert(words <= 32 && far_shift + wide_bits + (far_levels - 1) * digit_bits >= 63);
 
     struct list {
         timer_entry* first = nullptr;
@@ -128,6 +132,7 @@ private:
     list take_reached(unsigned slot, std::int64_t now) noexcept;
     void move_to_due(timer_entry* ordered) noexcept;
 
+    static list sorted_slot(timer_entry* first) noexcept;
     static list sorted(timer_entry* first) noexcept;
     static timer_entry* merge(timer_entry* a, timer_entry* b) noexcept;
 
@@ -139,11 +144,13 @@ private:
 };
 
 inline unsigned timer_wheel::far_slot_of(std::uint64_t at) const noexcept {
-    const std::uint64_t differs = at ^ far_;
-    const unsigned level =
-        differs == 0 ? 0 : (static_cast<unsigned>(std::bit_width(differs)) - 1) / digit_bits;
-    return far_base + (level << digit_bits) +
-           static_cast<unsigned>(at >> (level * digit_bits) & (far_slots / far_levels - 1));
+    const auto differing = static_cast<unsigned>(std::bit_width(at ^ far_));
+    if (differing <= wide_bits)
+        return far_base + static_cast<unsigned>(at & ((1u << wide_bits) - 1));
+    const unsigned upper = (differing - 1 - wide_bits) / digit_bits;  // 0: level 1
+    const auto digit = static_cast<unsigned>(at >> (wide_bits + upper * digit_bits)) &
+                       ((1u << digit_bits) - 1);
+    return upper_base + (upper << digit_bits) + digit;
 }
 
 // A head is read only while its bit is set, which g++ cannot see.
@@ -227,16 +234,17 @@ inline std::optional<unsigned> timer_wheel::first_near() const noexcept {
 }
 
 inline std::optional<timer_wheel::far_position> timer_wheel::first_far() const noexcept {
-    for (unsigned level = 0; level < far_levels; ++level) {
-        const std::uint64_t word = bits_[near_words + level];
-        if (word == 0) continue;
-        const auto digit = static_cast<unsigned>(std::countr_zero(word));
-        const unsigned shift = level * digit_bits;
-        const std::uint64_t above = far_ >> (shift + digit_bits) << digit_bits;
-        return far_position{level, far_base + (level << digit_bits) + digit,
-                            (above | digit) << shift};
-    }
-    return std::nullopt;
+    constexpr std::uint32_t near_mask = (1u << near_words) - 1, due_mask = 1u << (words - 1);
+    const std::uint32_t occupied = occupied_ & ~(near_mask | due_mask);
+    if (occupied == 0) return std::nullopt;
+    const auto word = static_cast<unsigned>(std::countr_zero(occupied));
+    const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(bits_[word]));
+    if (word < near_words + wide_words)
+        return far_position{0, slot, far_ >> wide_bits << wide_bits | (slot - far_base)};
+    const unsigned upper = word - near_words - wide_words;
+    const unsigned shift = wide_bits + upper * digit_bits;
+    const std::uint64_t above = far_ >> (shift + digit_bits) << digit_bits;
+    return far_position{upper + 1, slot, (above | slot % 64) << shift};
 }
 
 inline std::optional<std::int64_t> timer_wheel::next_expiry() const noexcept {
@@ -290,7 +298,7 @@ inline timer_wheel::list timer_wheel::collect_near(std::uint64_t until) noexcept
     while (const auto distance = first_near()) {
         if (near_ + *distance >= until) break;
         near_ += *distance;
-        const list slot = sorted(take(static_cast<unsigned>(near_ % near_slots)));
+        const list slot = sorted_slot(take(static_cast<unsigned>(near_ % near_slots)));
         result.append(slot.first, slot.last);
     }
     near_ = until;
@@ -306,7 +314,7 @@ inline timer_wheel::list timer_wheel::collect_far(std::uint64_t until) noexcept 
         far_ = at->begin;
         timer_entry* entry = take(at->slot);
         if (at->level == 0) {
-            const list slot = sorted(entry);
+            const list slot = sorted_slot(entry);
             result.append(slot.first, slot.last);
             continue;
         }
@@ -359,12 +367,46 @@ inline timer_entry* timer_wheel::merge(timer_entry* a, timer_entry* b) noexcept 
     return first;
 }
 
-// A stable merge sort in place. Most slots hold one entry or were filled in order: a walk shows it.
-inline timer_wheel::list timer_wheel::sorted(timer_entry* first) noexcept {
+// In deadline order what `take` returned. Most slots hold one entry or were filled in order: a walk
+// shows it. The entries of the others are far apart in memory, and fetching them takes most of the
+// time: a walk from both ends fetches two at once, and the sort itself touches none.
+inline timer_wheel::list timer_wheel::sorted_slot(timer_entry* first) noexcept {
     timer_entry* last = first;
     while (last->next && last->deadline <= last->next->deadline) last = last->next;
     if (!last->next) return {first, last};
 
+    struct place {
+        std::int64_t deadline;
+        std::size_t number;  // in the order of insertion
+        timer_entry* entry;
+    };
+    std::array<place, 256> places;
+    std::size_t count = 0;
+    std::size_t from_end = SIZE_MAX;
+    timer_entry *front = first, *back = first->prev;
+    for (;;) {
+        if (count + 2 > places.size()) return sorted(first);
+        places[count] = {front->deadline, count, front};
+        ++count;
+        if (front == back) break;
+        places[count] = {back->deadline, --from_end, back};
+        ++count;
+        if (front->next == back) break;
+        front = front->next;
+        back = back->prev;
+    }
+    const auto end = places.begin() + static_cast<std::ptrdiff_t>(count);
+    std::sort(places.begin(), end, [](const place& a, const place& b) {
+        return a.deadline != b.deadline ? a.deadline < b.deadline : a.number < b.number;
+    });
+    for (std::size_t i = 1; i < count; ++i) places[i - 1].entry->next = places[i].entry;
+    last = places[count - 1].entry;
+    last->next = nullptr;
+    return {places[0].entry, last};
+}
+
+// A stable merge sort in place, of any number of entries.
+inline timer_wheel::list timer_wheel::sorted(timer_entry* first) noexcept {
     std::array<timer_entry*, 48> runs{};  // runs[i] is empty or a sorted run of 2^i entries
     std::size_t used = 0;
     while (first) {
@@ -381,7 +423,7 @@ inline timer_wheel::list timer_wheel::sorted(timer_entry* first) noexcept {
     }
     timer_entry* all = nullptr;
     for (std::size_t i = 0; i < used; ++i) all = merge(runs[i], all);
-    last = all;
+    timer_entry* last = all;
     while (last->next) last = last->next;
     return {all, last};
 }

@@ -8,7 +8,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -66,12 +65,6 @@ public:
         return true;
     }
 };
-
-/// A lambda that captures is the class that can neither be assigned nor be made from nothing.
-template <class F>
-inline constexpr bool survives_as_callable =
-    !WEIR_AGGREGATE_TEMPORARIES_BREAK || std::is_lvalue_reference_v<F> ||
-    std::is_trivially_destructible_v<F> || std::is_move_assignable_v<F>;
 
 template <class F>
 constexpr void check_initializer() {
@@ -168,7 +161,7 @@ struct once_init {
             if constexpr (waits)
                 return branch_->take();
             else
-                return std::invoke(std::forward<F>(*function_));
+                return std::forward<F>(*function_)();
         }
         void complete() noexcept {
             has_turn_ = false;
@@ -184,7 +177,7 @@ struct once_init {
             if constexpr (!waits) {
                 return true;
             } else {
-                operand_.emplace(std::invoke(std::forward<F>(*function_)));
+                operand_.emplace(std::forward<F>(*function_)());
                 branch_.emplace(typename branch<produced>::place{*operand_, completion_, 0});
                 starting_ = true;
                 const bool ready = branch_->start(*this->who);

@@ -74,6 +74,7 @@ public:
                               awaiter_access::by_lvalue<std::remove_cvref_t<A>>,
                           "a weir::task is awaited once, as an rvalue: write co_await f() or "
                           "co_await std::move(t)");
+            check_awaited_form<A>();
             return checked_await_t<native_awaiter_t<A>>(a, *who_);
         } else {
             return checked_foreign_await<A>(std::forward<A>(a), *who_);

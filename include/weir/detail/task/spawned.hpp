@@ -41,29 +41,28 @@ result_slot<T>& result_of(task_header& t) noexcept {
     return *std::launder(static_cast<result_slot<T>*>(t.frame()));
 }
 
+/// Destroys the frame of a task that nobody will ask for its result.
 template <class T>
-void finish_task(task_header& t, bool keep_result) noexcept {
+void drop_frame(task_header& t, result_slot<T>& result) noexcept {
+    if (!result.has_exception()) {
+        result.discard();
+        return root_of<T>(t).destroy();
+    }
+    std::exception_ptr const e = result.stored_exception();
+    root_of<T>(t).destroy();
+    t.home().runtime()->report_unhandled(t, e);
+}
+
+/// Moves the result to where the frame is, which is destroyed meanwhile.
+template <class T>
+void keep_result_in_frame(task_header& t, result_slot<T>& result) noexcept {
     using outcome = task_header::outcome;
     auto const root = root_of<T>(t);
-    if (!t.root_finished()) {
-        root.destroy();
-        t.set_outcome(outcome::cancelled);
-        return;
-    }
-    result_slot<T>& result = root.promise().result();
-    if (!keep_result) {
-        if (result.has_exception()) {
-            std::exception_ptr const e = result.stored_exception();
-            root.destroy();
-            t.home().runtime()->report_unhandled(t, e);
-        } else {
-            root.destroy();
-        }
-        return;
-    }
     auto keep = [&](result_slot<T>&& kept) {
+        result.discard();
         root.destroy();
         ::new (t.frame()) result_slot<T>(std::move(kept));
+        kept.discard();
     };
     static_assert(sizeof(result_slot<T>) <= sizeof(task_promise<T>));
     WEIR_TRY {
@@ -77,15 +76,46 @@ void finish_task(task_header& t, bool keep_result) noexcept {
 }
 
 template <class T>
-void destroy_task_result(task_header& t) noexcept {
+void finish_task(task_header& t, bool keep_result) noexcept {
     using outcome = task_header::outcome;
-    if (t.result() != outcome::value && t.result() != outcome::exception) return;
+    auto const root = root_of<T>(t);
+    result_slot<T>& result = root.promise().result();
+    if (!t.root_finished()) {
+        root.destroy();
+        t.set_outcome(outcome::cancelled);
+    } else if (!keep_result) {
+        drop_frame(t, result);
+    } else if constexpr (result_slot<T>::is_plain) {
+        if (!result.has_value()) [[unlikely]]
+            return keep_result_in_frame(t, result);
+        auto const value = result.plain_value();
+        root.destroy();
+        (::new (t.frame()) result_slot<T>)->emplace(value);
+        t.set_outcome(outcome::value);
+    } else {
+        keep_result_in_frame(t, result);
+    }
+}
+
+template <class T>
+WEIR_NOINLINE void destroy_exception(task_header& t) noexcept {
     result_slot<T>& result = result_of<T>(t);
     // One that was still there for a handle that went without asking.
-    if (t.result() == outcome::exception && t.is_detached() && result.stored_exception())
+    if (t.is_detached() && result.stored_exception())
         if (runtime_core* const here = runtime_core::current())
             here->report_unhandled(t, result.stored_exception());
     std::destroy_at(&result);
+}
+
+template <class T>
+void destroy_task_result(task_header& t) noexcept {
+    using outcome = task_header::outcome;
+    if (t.result() == outcome::exception) return destroy_exception<T>(t);
+    if constexpr (!result_slot<T>::is_plain) {
+        if (t.result() != outcome::value) return;
+        result_of<T>(t).discard();
+        std::destroy_at(&result_of<T>(t));
+    }
 }
 
 template <class T>
@@ -104,7 +134,10 @@ task_header& make_spawned(task<T>& t, Home& home, std::source_location site) {
 /// Keeps a callable and its arguments alive as long as the coroutine that it returns.
 template <class R, class F, class... Args>
 task<R> invoke_stored(F f, Args... args) {
-    co_return co_await std::invoke(f, std::move(args)...);
+    if constexpr (std::is_member_pointer_v<F>)
+        co_return co_await std::invoke(f, std::move(args)...);
+    else  // called here, where WEIR_CHECK_LIFETIMES sees it
+        co_return co_await f(std::move(args)...);
 }
 
 /// The task around a function that blocks.

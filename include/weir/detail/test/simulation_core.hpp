@@ -36,7 +36,7 @@ public:
 
     task_header& make_task(std::coroutine_handle<> root, const task_type& type,
                            std::source_location site) override {
-        if (is_driven_here()) ready.reserve(live_count_ + 1);
+        if (is_driven_here()) ready.reserve(live_count_ + zombies_ + 1);
         return task_header::construct(root, type, *this, is_driven_here(), task_id{++tasks_made_},
                                       site);
     }
@@ -106,7 +106,7 @@ public:
     void destroy_all() noexcept {
         driving here(*this);
         while (live_ != nullptr) end(*live_);
-        while (owner* const o = ready.pop()) release_if_done(static_cast<task_header&>(*o));
+        release_ready();
     }
 
     // -- the sweep over cancellation points ------------------------------------------------------

@@ -1,0 +1,16 @@
+// expect: (temporary whose address is used|destroyed at the end of the full.expression)
+// compilers: WEIR_CLANG >= 18
+#define WEIR_CHECK_LIFETIMES
+#if defined(__clang__)
+#pragma clang diagnostic error "-Wdangling"
+#endif
+#include <string>
+
+#include <weir/task.hpp>
+
+weir::task<std::size_t> length(const std::string& text) { co_return text.size(); }
+
+weir::task<std::size_t> awaits_too_late() {
+    auto later = length(std::string("gone when the task runs"));
+    co_return co_await std::move(later);
+}
