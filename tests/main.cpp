@@ -2,8 +2,12 @@
 // matches nothing must not look like success.
 
 #define DOCTEST_CONFIG_IMPLEMENT
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <doctest/doctest.h>
 #include <string_view>
+#include <vector>
 
 #include <weir/weir.hpp>  // here and in the tests: a function that is not inline fails to link
 
@@ -42,20 +46,36 @@ bool names_cases(int argc, char** argv) {
     return false;
 }
 
+// The numbers in a variable such as "2,16".
+std::vector<std::size_t> numbers_in(const char* variable) {
+    std::vector<std::size_t> numbers;
+    const char* at = std::getenv(variable);
+    if (at == nullptr) return numbers;
+    for (const char* const end = at + std::strlen(at); at < end; ++at)
+        at = std::from_chars(at, end, numbers.emplace_back()).ptr;
+    return numbers;
+}
+
 }  // namespace
 
 // All tests with one worker, then those whose runtime leaves the number open with two and with four.
+// Or what the environment says: WEIR_STRESS_WORKERS=2,16 runs the latter alone, with each of these
+// numbers, and WEIR_STRESS_ROUNDS=1000 repeats all that until something fails.
 int main(int argc, char** argv) {
+    const auto wanted = numbers_in("WEIR_STRESS_WORKERS");
+    const auto rounds = numbers_in("WEIR_STRESS_ROUNDS");
     bool failed = false;
     unsigned selected = 0;
-    for (const std::size_t workers : {1u, 2u, 4u}) {
-        weir_test::workers = workers;
-        doctest::Context context(argc, argv);
-        if (workers != 1 && !names_cases(argc, argv))
-            context.addFilter("test-case", "*<multi_thread>*");
-        failed |= context.run() != 0;
-        if (context.shouldExit()) return failed;  // --help, --list-test-cases and the like
-        selected += cases_selected;
+    for (std::size_t round = 0; !failed && round < (rounds.empty() ? 1 : rounds.front()); ++round) {
+        for (const std::size_t workers : wanted.empty() ? std::vector<std::size_t>{1, 2, 4} : wanted) {
+            weir_test::workers = workers;
+            doctest::Context context(argc, argv);
+            if ((workers != 1 || !wanted.empty()) && !names_cases(argc, argv))
+                context.addFilter("test-case", "*<multi_thread>*");
+            failed |= context.run() != 0;
+            if (context.shouldExit()) return failed;  // --help, --list-test-cases and the like
+            selected += cases_selected;
+        }
     }
     return failed || selected == 0;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <doctest/doctest.h>
 #include <optional>
 #include <stdexcept>
@@ -80,9 +81,40 @@ weir::task<> holds_for(weir::semaphore& places, std::chrono::nanoseconds d) {
     co_await weir::sleep_for(d);
 }
 
+// Two senders, one slot, a receiver that sleeps now and then.
+weir::task<> sends(weir::mpsc::sender<int> tx, int count) {
+    for (int i = 0; i < count; ++i) {
+        auto const sent = co_await tx.send(i);
+        REQUIRE(sent.has_value());
+    }
+}
+weir::task<> receives(weir::mpsc::receiver<int> rx, int& received) {
+    while (auto const value = co_await rx.recv()) {
+        ++received;
+        if (*value == 2) co_await weir::sleep_for(1ms);
+    }
+}
+
 }  // namespace
 
 TEST_SUITE("explore") {
+    TEST_CASE("a hundred thousand small simulations take less than a minute of one core") {
+        constexpr std::uint64_t runs = 2000;
+        const std::clock_t start = std::clock();  // the processor's time: the machine may be busy
+        weir::test::explore(runs, [](simulation& sim) {
+            int received = 0;
+            auto [tx, rx] = weir::mpsc::channel<int>(1);
+            for (int s = 0; s < 2; ++s) sim.spawn(sends(tx, 5)).detach();
+            { auto const last = std::move(tx); }
+            sim.block_on(receives(std::move(rx), received));
+            REQUIRE(received == 10);
+        });
+        const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+        MESSAGE((runs / seconds * 60) << " simulations a minute");
+        CHECK(seconds * 100'000 / runs < 60);
+    }
+
+
     TEST_CASE("it runs every seed once, in order") {
         std::vector<std::uint64_t> seeds;
         weir::test::explore(5, [&](simulation& sim) { seeds.push_back(sim.seed()); });

@@ -385,7 +385,7 @@ public:
     [[nodiscard("co_await it")]] auto recv_many(std::vector<T>& out, std::size_t limit) {
         return detail::channel::recv_many_operation<state>(valid(), out, limit);
     }
-    /// The next value if it is there; never spuriously empty.
+    /// The next value, if one is there that no other receiver waits for; never spuriously empty.
     expected<T, try_recv_error> try_recv() {
         using poll = typename state::poll;
         return valid().template try_take_as<expected<T, try_recv_error>>([](poll p) {

@@ -53,7 +53,7 @@ public:
         if (s.event.load(sync::memory_order_relaxed) >= 0) return {};
         const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (event < 0) return std::error_code(errno, std::system_category());
-        s.event.store(event, sync::memory_order_release);  // to the handler
+        s.event.store(event, sync::memory_order_relaxed);  // the number is all there is to see
         struct sigaction action {};
         action.sa_handler = &handle;
         action.sa_flags = SA_RESTART;
@@ -71,7 +71,7 @@ private:
         signal_state& s = of(number);
         s.count.fetch_add(1, sync::memory_order_release);  // to signal_op
         const std::uint64_t one = 1;
-        static_cast<void>(::write(s.event.load(sync::memory_order_acquire), &one, sizeof one) < 0);
+        static_cast<void>(::write(s.event.load(sync::memory_order_relaxed), &one, sizeof one) < 0);
         errno = saved;
     }
 
@@ -82,7 +82,7 @@ private:
 /// What one listener has seen.
 struct signal_watch {
     signal_watch(signal_state& s, int fd) noexcept
-        : state(s), seen(s.count.load(sync::memory_order_acquire)), source(fd) {}
+        : state(s), seen(s.count.load(sync::memory_order_relaxed)), source(fd) {}
 
     signal_state& state;
     std::uint32_t seen;

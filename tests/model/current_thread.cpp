@@ -47,6 +47,14 @@ TEST_SUITE("current thread") {
             other.join();
             model::expect(ran_1 == 1 && ran_2 == 1, "not run once");
         });
+        model::check("current thread: two block_on, one takes longer", [] {
+            weir::current_thread_runtime rt(model::runtime_options());
+            int ran = 0;
+            model::thread other([&] { rt.block_on(note(ran)); });
+            rt.block_on(yield());
+            other.join();
+            model::expect(ran == 1, "not run once");
+        });
     }
 
     TEST_CASE("a spawn from elsewhere runs, or is dropped by the end") {

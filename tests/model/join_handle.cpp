@@ -42,6 +42,18 @@ weir::task<> join_or_give_up(handle h, end& how) {
     }
     co_await join(std::move(h), how);
 }
+// What its destructor reads is written by who drops the handle.
+struct reads_at_the_end {
+    explicit reads_at_the_end(const int& v) : value(&v) {}
+    reads_at_the_end(reads_at_the_end&& other) noexcept : value(std::exchange(other.value, nullptr)) {}
+    reads_at_the_end& operator=(reads_at_the_end&&) = delete;
+    ~reads_at_the_end() {
+        if (value != nullptr) model::expect(*value == 1, "not visible");
+    }
+    const int* value;
+};
+weir::task<reads_at_the_end> keep(const int& value) { co_return reads_at_the_end(value); }
+
 // Lets everything else that is ready have its turn.
 weir::task<> settle() {
     for (int i = 0; i < 3; ++i) co_await weir::yield_now();
@@ -81,6 +93,20 @@ TEST_SUITE("join handle") {
             rt.block_on(settle());
             one.join();
             two.join();
+        });
+    }
+
+    TEST_CASE("what was done before a handle is dropped is visible to the result's destructor") {
+        model::check("join handle: completion against a drop of what will read", [] {
+            weir::current_thread_runtime rt(model::runtime_options());
+            int before = 0;
+            auto h = rt.spawn(keep(before));
+            model::thread other([&] {
+                before = 1;
+                drop(h);
+            });
+            rt.block_on(settle());
+            other.join();
         });
     }
 

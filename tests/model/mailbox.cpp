@@ -136,6 +136,24 @@ TEST_SUITE("mailbox") {
         });
     }
 
+    TEST_CASE("a worker that claims a task of its pool has the turn") {
+        model::check("mailbox: a worker's send against a task that parks", [] {
+            auto [tx, rx] = weir::oneshot::channel<model::parcel>();
+            bool received = false;
+            model::local_task t(receive(std::move(rx), received));
+            model::thread other([&] {
+                d::execution here;
+                here.pool = &t.header().home();
+                d::execution::set(&here);
+                static_cast<void>(tx.send(model::parcel(7)));
+                d::execution::set(nullptr);
+            });
+            t.run();
+            other.join();
+            model::expect(received, "the value was lost");
+        });
+    }
+
     TEST_CASE("a grant that meets a cancellation is neither lost nor given twice") {
         model::check("mailbox: grant against cancel", [] {
             thread_home home;

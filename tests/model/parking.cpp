@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <chrono>
+#include <system_error>
 
 #include <weir/detail/runtime/injection_queue.hpp>
 #include <weir/detail/runtime/parking.hpp>
@@ -101,6 +103,38 @@ TEST_SUITE("parking") {
             while (count.load(std::memory_order_relaxed) != 2) events.park(std::nullopt);
             one.join();
             two.join();
+        });
+    }
+
+    TEST_CASE("the epoll set is complete for whoever finds it") {
+        // Without a timeout nobody sleeps in it: that would stop all threads of the model.
+        constexpr std::chrono::nanoseconds at_once{0};
+        const auto make = [](d::driver& events) {
+            std::error_code error;
+            d::io_reactor* const io = events.reactor(error);
+            model::expect(io != nullptr && !io->error(), "there is none");
+        };
+        model::check("driver: two make the epoll set, a third one polls", [make] {
+            d::driver events;
+            model::thread one([&] { make(events); });
+            model::thread two([&] { make(events); });
+            events.poll();
+            one.join();
+            two.join();
+        });
+        model::check("driver: the epoll set is made, against park and unpark", [&] {
+            d::driver events;
+            model::thread one([&] { events.park(at_once); });
+            model::thread two([&] { events.unpark(); });
+            make(events);
+            one.join();
+            two.join();
+        });
+        model::check("driver: the epoll set is made, against shut_down", [make] {
+            d::driver events;
+            model::thread other([&] { make(events); });
+            events.shut_down();
+            other.join();
         });
     }
 

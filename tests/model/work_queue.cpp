@@ -102,6 +102,26 @@ TEST_SUITE("work queue") {
         });
     }
 
+    TEST_CASE("whoever looks from outside sees a size that there can be") {
+        model::check("work queue: size against push, pop and steal", [] {
+            nowhere home;
+            queue mine, its;
+            std::array<job, 2> jobs{job(home), job(home)};
+            queue::chain overflow;
+            model::thread one([&] { model::expect(mine.size() <= jobs.size(), "never so many"); });
+            model::thread two([&] {
+                mine.steal_into(its);
+                model::expect(mine.size() <= jobs.size(), "never so many");
+            });
+            for (job& j : jobs) mine.push(j, overflow);
+            drain(mine);
+            one.join();
+            two.join();
+            drain(its);
+            for (const job& j : jobs) model::expect(j.taken == 1, "lost, or taken twice");
+        });
+    }
+
     TEST_CASE("the injection queue keeps what is pushed from anywhere") {
         model::check("injection queue: two pushes against two pops", [] {
             nowhere home;

@@ -53,6 +53,10 @@ std::int64_t now() noexcept;
 /// The calling thread's pointer for `key`, null in the beginning.
 void*& thread_local_pointer(const void* key) noexcept;
 
+/// What is done wrong where a waiter is woken; mutant_wakes.hpp.
+enum class mistake : std::uint8_t { none, late, lost };
+mistake mistake_at(const std::source_location&) noexcept;
+
 /// Ends the execution as failed. Outside of one, aborts the program.
 [[noreturn]] void fail(std::string_view what) noexcept;
 

@@ -95,65 +95,83 @@ std::string source_of(const void* code) {
 
 namespace {
 
-struct weakening {
-    std::string file;
-    std::uint_least32_t line = 0, column = 0;
-    char part = 's';
-    std::memory_order to = std::memory_order_relaxed;
-};
-
-// FILE:LINE:COLUMN:s|f:ORDER, with the order as its number
-weakening wanted_weakening() {
-    weakening w;
-    const char* const text = std::getenv("WEIR_MODEL_WEAKEN");
-    if (text == nullptr) return w;
-    char file[128] = {};
-    int order = 0;
-    if (std::sscanf(text, "%127[^:]:%u:%u:%c:%d", file, &w.line, &w.column, &w.part, &order) != 5) {
-        std::fprintf(stderr, "model: WEIR_MODEL_WEAKEN=%s is no FILE:LINE:COLUMN:PART:ORDER\n", text);
-        std::abort();
-    }
-    w.file = file;
-    w.to = static_cast<std::memory_order>(order);
-    return w;
-}
-
-struct site_list {
-    ~site_list() {
-        if (to == nullptr) return;
-        if (FILE* const f = std::fopen(to, "a")) {
-            for (const std::string& s : sites) std::fprintf(f, "%s\n", s.c_str());
-            std::fclose(f);
-        }
-    }
-    const char* to = std::getenv("WEIR_MODEL_SITES");
-    std::set<std::string> sites;
-    std::set<std::pair<const void*, std::uint64_t>> known;  // so that most need no string
-};
-
 const char* base_name(const char* path) {
     const char* const slash = std::strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+struct mutation {
+    std::string file;
+    std::uint_least32_t line = 0, column = 0;
+    char part = 's';
+    int to = 0;
+
+    [[nodiscard]] bool is_at(const std::source_location& at, char p) const noexcept {
+        return at.line() == line && at.column() == column && p == part && file == base_name(at.file_name());
+    }
+};
+
+// FILE:LINE:COLUMN:s|f:ORDER or FILE:LINE:COLUMN:w:MISTAKE, with the order or mistake as its number
+const mutation& wanted_mutation() {
+    static const mutation wanted = [] {
+        mutation m;
+        const char* const text = std::getenv("WEIR_MODEL_MUTATE");
+        if (text == nullptr) return m;
+        char file[128] = {};
+        if (std::sscanf(text, "%127[^:]:%u:%u:%c:%d", file, &m.line, &m.column, &m.part, &m.to) != 5) {
+            std::fprintf(stderr, "model: WEIR_MODEL_MUTATE=%s is no FILE:LINE:COLUMN:PART:TO\n", text);
+            std::abort();
+        }
+        m.file = file;
+        return m;
+    }();
+    return wanted;
+}
+
+// Every place that has been reached, for WEIR_MODEL_SITES.
+class site_list {
+public:
+    ~site_list() {
+        if (to_ == nullptr) return;
+        if (FILE* const f = std::fopen(to_, "a")) {
+            for (const std::string& s : sites_) std::fprintf(f, "%s\n", s.c_str());
+            std::fclose(f);
+        }
+    }
+    void note(const std::source_location& at, char part, int what, int order) {
+        if (to_ == nullptr) return;
+        const std::uint64_t place =
+            std::uint64_t{at.line()} << 32 | at.column() << 8 | static_cast<unsigned>(part);
+        if (!known_.insert({at.file_name(), place}).second) return;
+        sites_.insert(std::string(at.file_name()) + ":" + std::to_string(at.line()) + ":" +
+                      std::to_string(at.column()) + ":" + part + " " + std::to_string(what) + " " +
+                      std::to_string(order));
+    }
+
+private:
+    const char* to_ = std::getenv("WEIR_MODEL_SITES");
+    std::set<std::string> sites_;
+    std::set<std::pair<const void*, std::uint64_t>> known_;  // so that most need no string
+};
+site_list& sites() {
+    static site_list list;
+    return list;
 }
 
 }  // namespace
 
 std::memory_order order_at(std::memory_order order, char part, operation what,
                            const std::source_location& at) noexcept {
-    static const weakening weaken = wanted_weakening();
-    static site_list list;
-    if (list.to != nullptr && list.known
-                                  .insert({at.file_name(), std::uint64_t{at.line()} << 32 |
-                                                               at.column() << 8 | static_cast<unsigned>(part)})
-                                  .second)
-        list.sites.insert(std::string(at.file_name()) + ":" + std::to_string(at.line()) + ":" +
-                          std::to_string(at.column()) + ":" + part + " " +
-                          std::to_string(static_cast<int>(what)) + " " +
-                          std::to_string(static_cast<int>(order)));
-    if (at.line() == weaken.line && at.column() == weaken.column && part == weaken.part &&
-        weaken.file == base_name(at.file_name()))
-        return weaken.to;
-    return order;
+    sites().note(at, part, static_cast<int>(what), static_cast<int>(order));
+    const mutation& wanted = wanted_mutation();
+    return wanted.is_at(at, part) ? static_cast<std::memory_order>(wanted.to) : order;
+}
+
+mistake mistake_at(const std::source_location& at) noexcept {
+    inside_guard const in;
+    sites().note(at, 'w', 6, 0);
+    const mutation& wanted = wanted_mutation();
+    return wanted.is_at(at, 'w') ? static_cast<mistake>(wanted.to) : mistake::none;
 }
 
 // -- exploring -----------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ struct inside_guard {
 /// Where `code` is, as addr2line says it; for reports.
 std::string source_of(const void* code);
 
-/// The memory order that an operation really gets: what the program says, unless WEIR_MODEL_WEAKEN
+/// The memory order that an operation really gets: what the program says, unless WEIR_MODEL_MUTATE
 /// names this place. `part`: s of success, f of failure.
 std::memory_order order_at(std::memory_order, char part, operation, const std::source_location&) noexcept;
 

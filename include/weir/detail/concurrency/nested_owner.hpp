@@ -102,12 +102,9 @@ private:
     // -- scheduler, on the thread that has claimed this owner ------------------------------------
 
     void schedule(owner&) noexcept override {
-        owner* claimed_now = nullptr;
-        {
-            scoped_lock guard(lock_);
-            claimed_now = owner::post(bell_);
-        }  // from here on the owner may be gone
-        if (claimed_now != nullptr) claimed_now->home().schedule(*claimed_now);
+        wake_list wakes;  // when it schedules the outer owner, this one may be gone
+        scoped_lock guard(lock_);
+        wakes.wake(bell_);
     }
     runtime_core* runtime() noexcept override { return outer().home().runtime(); }
     std::uint64_t random() noexcept override { return outer().home().random(); }

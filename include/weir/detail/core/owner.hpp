@@ -143,7 +143,7 @@ public:
 
     /// Whether somebody has claimed the owner in order to schedule it, or its turn is running.
     [[nodiscard]] bool claimed() const noexcept {
-        return (mailbox_.load(sync::memory_order_acquire) & parked_bit) == 0;  // from post
+        return (mailbox_.load(sync::memory_order_relaxed) & parked_bit) == 0;  // collect acquires
     }
 
     /// Takes the turn of an owner that is parked, to look at it: as if it had been woken, so that who

@@ -137,7 +137,7 @@ public:
     /// Blocks until unparked or `timeout` has passed; may return early.
     void park_for(std::chrono::nanoseconds timeout) noexcept {
         if (timeout.count() <= 0) {
-            state_.exchange(empty, memory_order_acquire);  // from unpark
+            state_.exchange(empty, memory_order_relaxed);  // tells the owner nothing
             return;
         }
         wait(timeout);

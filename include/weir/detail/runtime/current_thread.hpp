@@ -168,7 +168,7 @@ public:
     }
 
     bool shut_down(thread_group::deadline until, shutdown_report* report) noexcept override {
-        if (shut_down_.exchange(true, sync::memory_order_acq_rel)) return true;
+        if (shut_down_.exchange(true, sync::memory_order_relaxed)) return true;  // tells no more
         watchdog_.stop();
         stop();
         turn_.take_last();

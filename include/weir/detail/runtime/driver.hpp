@@ -35,8 +35,9 @@ public:
         io_reactor* const io = reactor_.load(sync::memory_order_acquire);  // from reactor()
         state expected = state::awake;
         const state asleep = io ? state::in_epoll : state::on_futex;
-        if (!state_.compare_exchange_strong(expected, asleep, sync::memory_order_acq_rel,  // unpark
-                                            sync::memory_order_acquire)) {
+        if (!state_.compare_exchange_strong(expected, asleep,
+                                            sync::memory_order_release,  // to unpark, with the set
+                                            sync::memory_order_relaxed)) {
             state_.exchange(state::awake, sync::memory_order_acquire);  // from unpark
             return poll();
         }

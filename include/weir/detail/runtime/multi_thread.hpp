@@ -87,7 +87,8 @@ inline void worker::schedule(owner& o) noexcept {
                 core_->parking().call_watch();
             return;
         }
-        to_ring = lifo_.exchange(&o, sync::memory_order_acq_rel);  // to take_lifo, from the last one
+        // To take_lifo. What comes out has been put in by this worker.
+        to_ring = lifo_.exchange(&o, sync::memory_order_release);
         if (to_ring == nullptr) return;
     }
     enqueue(*to_ring);

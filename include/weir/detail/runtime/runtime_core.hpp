@@ -142,7 +142,7 @@ public:
 
     /// Whether shut_down has been called.
     [[nodiscard]] bool has_ended() const noexcept {
-        return shut_down_.load(sync::memory_order_acquire);
+        return shut_down_.load(sync::memory_order_relaxed);
     }
     /// Whether the calling thread is busy for this runtime, so that waiting for the runtime's end
     /// here would be waiting for ever.

@@ -60,7 +60,7 @@ public:
     [[nodiscard]] bool take_back(tenure& mine, owner& running) noexcept;
     /// Takes the worker, if it is on offer.
     [[nodiscard]] bool take() noexcept {
-        return on_offer_.exchange(false, sync::memory_order_acq_rel);  // from lend, and from the last one
+        return on_offer_.exchange(false, sync::memory_order_acquire);  // from lend
     }
 
     /// Queues an owner that was woken, or spawned, by the task that runs here.
@@ -70,7 +70,7 @@ public:
 
     work_queue& queue() noexcept { return queue_; }
     [[nodiscard]] owner* take_lifo() noexcept {
-        return lifo_.exchange(nullptr, sync::memory_order_acq_rel);  // from schedule
+        return lifo_.exchange(nullptr, sync::memory_order_acquire);  // from schedule
     }
     [[nodiscard]] std::uint32_t turns() const noexcept {
         return static_cast<std::uint32_t>(turns_.value());
