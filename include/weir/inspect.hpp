@@ -35,6 +35,7 @@ struct wait_info {
     unsigned depth = 0;         // how many steps lead here
 };
 
+/// What a task is doing.
 enum class task_state : unsigned char {
     waiting,
     ready,   ///< what it waited for has come, or it has not begun
