@@ -71,7 +71,8 @@ join_handle<T> add_local(local_tasks& tasks, task<T> t, std::source_location sit
 ///         weir::local_set set;
 ///         return set.block_on(rt, show());
 ///     };
-///     auto const shown = co_await weir::spawn_blocking(show_there);
+///     auto showing = weir::spawn_blocking(show_there);
+///     auto const shown = co_await showing;
 ///
 /// A task costs its frame, a wait nothing. The handles of its tasks may be joined, awaited and
 /// aborted anywhere.

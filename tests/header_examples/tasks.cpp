@@ -158,7 +158,8 @@ weir::task<> on_a_thread_that_blocks() {
         weir::local_set set;
         return set.block_on(rt, show());
     };
-    auto const shown = co_await weir::spawn_blocking(show_there);
+    auto showing = weir::spawn_blocking(show_there);
+    auto const shown = co_await showing;
     static_cast<void>(shown);
 }
 }  // namespace of_local_set
