@@ -51,8 +51,10 @@ struct task_info {
     std::source_location spawned_at;
     std::optional<task_id> spawned_by;  // none: not by a task
     std::optional<task_id> joined_by;   // who awaits its end, where that is a task of this runtime
-    std::vector<wait_info> waits;       // from the co_await of its first coroutine on; not of one that runs
-    // How long it has been waiting: exact to some milliseconds, or to the 61 turns between two looks
+    // from the co_await of its first coroutine on; not of one that runs
+    std::vector<wait_info> waits;
+    // How long it has been waiting: exact to some milliseconds, or to the 61 turns between two
+    // looks
     // at the clock. Virtual time in a simulation.
     std::chrono::milliseconds idle_for{};
     std::uint64_t resumes = 0;  // how many turns it has had; 0: not known, where it runs
@@ -64,8 +66,10 @@ struct lock_info {
     std::string kind;               // "mutex", "rwlock"
     bool writing = false;           // held by one alone
     std::size_t readers = 0;        // how many others hold it
-    std::optional<task_id> holder;  // which task has locked it; none: not one of this runtime, or several
-    std::vector<std::optional<task_id>> waiters;  // in the order of their coming; none: not a task of this runtime
+    // which task has locked it; none: not one of this runtime, or several
+    std::optional<task_id> holder;
+    // in the order of their coming; none: not a task of this runtime
+    std::vector<std::optional<task_id>> waiters;
 };
 
 /// A channel that a task waits for.
@@ -74,7 +78,8 @@ struct channel_info {
     std::string kind;  // "mpsc", "mpmc"
     std::size_t size = 0;
     std::optional<std::size_t> capacity;  // none: without bounds
-    std::size_t high_water = 0;           // the most that a dump has seen; capacity, if ever a sender had to wait
+    // the most that a dump has seen; capacity, if ever a sender had to wait
+    std::size_t high_water = 0;
     std::size_t senders = 0;
     std::size_t receivers = 0;
     std::size_t waiting_senders = 0;
@@ -92,11 +97,13 @@ struct wait_edge {
 
 /// What a runtime was doing. A value: it refers to nothing.
 struct runtime_dump {
-    bool complete = true;  // false: the thread that runs the tasks was in one turn for too long to answer
+    // false: the thread that runs the tasks was in one turn for too long to answer
+    bool complete = true;
     std::vector<task_info> tasks;  // by id
     std::vector<lock_info> locks;
     std::vector<channel_info> channels;
-    std::vector<std::vector<wait_edge>> deadlocks;  // each a cycle: the last edge ends where the first begins
+    // each a cycle: the last edge ends where the first begins
+    std::vector<std::vector<wait_edge>> deadlocks;
     runtime_metrics metrics;
 
     /// The task with that id, or null.
