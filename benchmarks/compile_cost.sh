@@ -12,7 +12,7 @@ cxx=${1:-${CXX:-g++}}
 turns=2
 # Multiples: CPU time, memory.
 at_most_task="1.8 1.45"
-at_most_all="5.0 3.8"
+at_most_all="7.0 4.75"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

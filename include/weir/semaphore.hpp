@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <weir/detail/core/await_mark.hpp>
 #include <weir/detail/core/awaitable.hpp>
 #include <weir/detail/core/misuse.hpp>
 #include <weir/detail/core/small_lock.hpp>

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -340,14 +339,11 @@ inline runtime_dump multi_thread_runtime::dump() const { return handle().dump();
 
 namespace detail {
 
-inline void report_deadlocks(runtime_core& core) {
+template <class F>
+void report_deadlocks(runtime_core& core, F& handler) {
     const runtime_dump d = dump_maker(core).make();
-    if (d.deadlocks.empty()) return;
-    if (core.options().on_deadlock) return core.options().on_deadlock(d);
-    std::fputs(d.to_string().c_str(), stderr);
+    if (!d.deadlocks.empty()) handler(d);
 }
-inline const bool deadlocks_are_reported =
-    (runtime_core::report_deadlocks.store(&report_deadlocks, sync::memory_order_relaxed), true);
 
 }  // namespace detail
 WEIR_ABI_END }  // namespace weir

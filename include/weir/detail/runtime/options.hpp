@@ -4,6 +4,7 @@
 #include <unistd.h>  // getentropy
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -65,7 +66,28 @@ inline std::uint64_t random_seed() noexcept {
     if (::getentropy(&seed, sizeof seed) != 0) seed = reinterpret_cast<std::uintptr_t>(&seed);
     return seed;
 }
+
+template <class F>
+void report_deadlocks(runtime_core& core, F& handler);  // dump_maker.hpp
 }  // namespace detail
+
+/// Is given a dump in which tasks wait for each other in a circle. Made from any callable of that
+/// kind, in a source file that includes weir/inspect.hpp: only such a program pays for making dumps.
+class deadlock_handler {
+public:
+    deadlock_handler() = default;
+    template <class F>
+        requires(std::invocable<F&, const runtime_dump&> && std::copy_constructible<F>)
+    deadlock_handler(F f)
+        : look_([f](detail::runtime_core& core) mutable { detail::report_deadlocks(core, f); }) {}
+    explicit operator bool() const noexcept { return look_ != nullptr; }
+
+    /// The watchdog's: makes a dump and calls the handler if there are deadlocks in it.
+    void look(detail::runtime_core& core) const { look_(core); }
+
+private:
+    std::function<void(detail::runtime_core&)> look_;
+};
 
 /// Every member has a default that needs no thought. Making a runtime throws std::invalid_argument
 /// for one that makes no sense, such as an interval of 0.
@@ -92,11 +114,11 @@ struct runtime_options {
 #else
     std::chrono::nanoseconds slow_turn = std::chrono::seconds(1);
 #endif
-    // On that thread, must not throw, and must not end the runtime; empty: a line on stderr. The
-    // second one, where the program includes weir/inspect.hpp: when no turn has begun for that time,
-    // and tasks turn out to wait for each other; empty: the dump on stderr.
+    // On that thread, must not throw, and must not end the runtime; empty: a line on stderr.
     std::function<void(const weir::slow_turn&)> on_slow_turn;
-    std::function<void(const runtime_dump&)> on_deadlock;
+    // Likewise, when no turn has begun for that time, and tasks turn out to wait for each other:
+    // `[](const weir::runtime_dump& d) { std::cerr << d; }`, with weir/inspect.hpp; empty: nobody looks.
+    deadlock_handler on_deadlock;
 };
 
 WEIR_ABI_END }  // namespace weir

@@ -61,11 +61,8 @@ public:
     /// Whether a task waits as it did after `turns` turns, or at least did so when the others were
     /// shown. Any thread.
     [[nodiscard]] virtual bool has_not_run_since(task_id, std::uint32_t /*turns*/) { return true; }
-    // -- for the watchdog, on its thread -----------------------------------------------------------
 
-    /// Makes a dump and reports deadlocks; null where the program does not include weir/inspect.hpp.
-    using deadlock_reporter = void (*)(runtime_core&);
-    static inline sync::atomic<deadlock_reporter> report_deadlocks{nullptr};
+    // -- for the watchdog, on its thread -----------------------------------------------------------
 
     /// How many threads have turns of tasks, or may have.
     [[nodiscard]] virtual std::size_t turn_sources() const noexcept = 0;

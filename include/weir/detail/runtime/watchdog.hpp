@@ -96,8 +96,7 @@ private:
         }
         if (turns == checked_at_ || sync::now() - last < limit) return;
         checked_at_ = turns;
-        const auto report = runtime_core::report_deadlocks.load(sync::memory_order_relaxed);
-        if (report != nullptr) report(*core_);
+        if (core_->options().on_deadlock) core_->options().on_deadlock.look(*core_);
     }
     void tell(const slow_turn& t) const {
         if (core_->options().on_slow_turn) return core_->options().on_slow_turn(t);
