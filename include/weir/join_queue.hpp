@@ -134,7 +134,9 @@ public:
     }
     /// Aborts every task and waits until all of them are destroyed, whatever they leave behind.
     /// Cancel safety  Safe: the tasks are aborted in any case, and stay in the queue.
-    [[nodiscard("co_await it")]] task<> shutdown() { return detail::abort_and_drain(this); }
+    [[nodiscard("co_await it")]] WEIR_COROUTINE_WRAPPER task<> shutdown() {
+        return detail::abort_and_drain(this);
+    }
 
     /// Empties the queue and lets its tasks go on by themselves, as join_handle::detach.
     /// Errors  Throws std::logic_error while a join_next waits.

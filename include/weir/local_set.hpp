@@ -36,6 +36,8 @@ public:
 
 namespace detail {
 
+inline task<> suspend_for_ever() { co_await std::suspend_always(); }
+
 template <class T>
 join_handle<T> add_local(local_tasks& tasks, task<T> t, std::source_location site) {
     tasks.check_thread(
@@ -362,7 +364,7 @@ inline void local_set::drive(const runtime_handle& runtime, detail::task_header&
     enter_guard const in_set = enter();
     weir::enter_guard const in_runtime = runtime.enter();
     // A task that lives as long as the runtime.
-    join_handle<void> lifetime = runtime.spawn([]() -> task<> { co_await std::suspend_always(); });
+    join_handle<void> lifetime = runtime.spawn(detail::suspend_for_ever());
     detail::task_header& end_of_runtime = detail::spawn_access::header_of(lifetime);
 
     detail::thread_owner self;

@@ -35,20 +35,22 @@ task<await_result_t<A>> await_referenced(std::remove_reference_t<A>* a) {
     co_return co_await std::forward<A>(*a);
 }
 
+/// The task that block_on runs for `a`, which stays where it is unless it is a task.
+template <class A>
+WEIR_COROUTINE_WRAPPER task<await_result_t<A>> root_task(std::remove_reference_t<A>* a) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<A>, task<await_result_t<A>>>)
+        return std::move(*a);
+    else
+        return await_referenced<A>(a);
+}
+
 /// Runs `a` as a task of `core`, on the calling thread, and gives its result back.
 template <awaitable A>
 await_result_t<A> block_on(runtime_core& core, A&& a, std::source_location site) {
     if (execution::must_not_block())
         fail<blocking_in_async_error>(
             "block_on was called on a thread that runs tasks: use co_await here");
-    using result = await_result_t<A>;
-    auto root = [&] {
-        if constexpr (std::is_same_v<std::remove_cvref_t<A>, task<result>>)
-            return std::move(a);
-        else
-            return await_referenced<A>(std::addressof(a));
-    }();
-    auto handle = spawn_access::spawn_on(core, std::move(root), {}, site);
+    auto handle = spawn_access::spawn_on(core, root_task<A>(std::addressof(a)), {}, site);
     task_header& header = spawn_access::header_of(handle);
     core.drive(header);
     if (header.result() == task_header::outcome::cancelled)
