@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <doctest/doctest.h>
+#include <utility>
 #include <vector>
 
 #include <weir/join.hpp>
 #include <weir/mpsc.hpp>
+#include <weir/oneshot.hpp>
 #include <weir/spawn.hpp>
 #include <weir/time.hpp>
 #include <weir/timeout.hpp>
@@ -33,6 +35,16 @@ weir::task<int> drain(weir::mpsc::receiver<int>& rx, int& progress) {
 
 weir::task<> consume_for_ever() {
     for (;;) co_await weir::this_task::consume_budget();
+}
+
+// Ends in the turn in which it has spawned its successor, until the timer has fired.
+weir::task<> passes_on(const weir::join_handle<void>& timer, int left,
+                       weir::oneshot::sender<int> done) {
+    if (left == 0 || timer.is_finished())
+        static_cast<void>(done.send(left));
+    else
+        weir::spawn(passes_on(timer, left - 1, std::move(done))).detach();
+    co_return;
 }
 
 }  // namespace
@@ -70,6 +82,18 @@ TEST_SUITE("yield") {
             auto timer = weir::spawn(run_operation(weir::sleep_for(1ms)));
             const bool fired = co_await until([&] { return timer.is_finished(); });
             CHECK(fired);
+        }());
+    }
+
+    TEST_CASE_TEMPLATE("tasks that each end in their first turn still let timers fire", R,
+                       WEIR_RUNTIMES) {
+        R rt;
+        rt.block_on([]() -> weir::task<> {
+            auto timer = weir::spawn(run_operation(weir::sleep_for(1ms)));
+            auto [tx, rx] = weir::oneshot::channel<int>();
+            weir::spawn(passes_on(timer, 20'000'000, std::move(tx))).detach();
+            const auto left = co_await rx;
+            CHECK(left.value() > 0);
         }());
     }
 }

@@ -235,15 +235,15 @@ protected:  // a simulation chooses for itself who runs next
 
     /// Runs tasks until one of them ends, or there is something else to look at.
     void run_some() {
-        do {
+        bool goes_on = true;
+        while (goes_on && ready.popped() < next_look_) {
             if (ready.empty()) [[unlikely]] {
                 if (!drain_injected()) sleep();
                 return;
             }
-            if (!run(static_cast<task_header&>(ready.pop()))) [[unlikely]]
-                return;
-        } while (--until_look_ != 0);
-        look_around();
+            goes_on = run(static_cast<task_header&>(ready.pop()));
+        }
+        if (ready.popped() >= next_look_) look_around();
     }
 
     /// One turn. False: that was its last, or it had ended before.
@@ -281,17 +281,16 @@ protected:  // a simulation chooses for itself who runs next
     }
     /// At what has happened outside of this thread's tasks, each at its interval.
     void look_around() {
-        turns_to_injected_ -= looked_ahead_;
-        turns_to_events_ -= looked_ahead_;
-        if (turns_to_events_ == 0) {
-            turns_to_events_ = options().event_interval;
+        const std::size_t turns = ready.popped();
+        if (turns >= next_events_) {
+            next_events_ = turns + options().event_interval;
             look_at_events();
         }
-        if (turns_to_injected_ == 0) {
-            turns_to_injected_ = options().global_queue_interval;
+        if (turns >= next_injected_) {
+            next_injected_ = turns + options().global_queue_interval;
             drain_injected();
         }
-        until_look_ = looked_ahead_ = std::min(turns_to_events_, turns_to_injected_);
+        next_look_ = std::min(next_events_, next_injected_);
     }
     void look_at_events() noexcept {
         note_time();
@@ -579,10 +578,10 @@ protected:  // a simulation chooses for itself who runs next
     task_header* live_ = nullptr;
     std::size_t live_count_ = 0;
     std::size_t zombies_ = 0;
-    std::uint32_t until_look_ = 1;    // turns until the next look_around
-    std::uint32_t looked_ahead_ = 1;  // what that was after the last one
-    std::uint32_t turns_to_events_ = 1;
-    std::uint32_t turns_to_injected_ = 1;
+    // At how many turns, as `ready` counts them, to look there again; next_look_ is the earlier.
+    std::size_t next_events_ = 0;
+    std::size_t next_injected_ = 0;
+    std::size_t next_look_ = 0;
     std::uint64_t random_;
     bool closing_ = false;
     const bool is_watched_;
