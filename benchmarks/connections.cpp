@@ -15,8 +15,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
-#include <fstream>
 #include <vector>
 
 #include <weir/net.hpp>
@@ -25,6 +23,8 @@
 #include <weir/spawn.hpp>
 #include <weir/task.hpp>
 #include <weir/time.hpp>
+
+#include "process.hpp"
 
 namespace {
 
@@ -48,20 +48,6 @@ bool allow_descriptors(rlim_t count) {
     limit.rlim_cur = count;
     if (limit.rlim_max < count) limit.rlim_max = count;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
-u64 resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    u64 total = 0;
-    u64 resident = 0;
-    check(static_cast<bool>(statm >> total >> resident), "/proc/self/statm cannot be read");
-    return resident * static_cast<u64>(sysconf(_SC_PAGESIZE));
-}
-
-std::chrono::nanoseconds cpu_time() {
-    timespec spent{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-    return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
 }
 
 // -- the child: blocking sockets ------------------------------------------------------------------
@@ -154,7 +140,7 @@ weir::task<bool> hold(const other_ends& others, u64 count, const char* kind) {
     options.backlog = 4096;
     auto bound = co_await weir::net::tcp_listener::bind("127.0.0.1", 0, options);
     auto listener = std::move(bound).value();
-    const u64 memory_before = resident_bytes();
+    const u64 memory_before = bench::resident_bytes();
     others.connect_to(listener.local_endpoint().value().port());
     std::vector<weir::join_handle<void>> tasks;
     tasks.reserve(count);
@@ -163,11 +149,11 @@ weir::task<bool> hold(const other_ends& others, u64 count, const char* kind) {
         tasks.push_back(weir::spawn(echo(std::move(accepted.value().stream))));
     }
     co_await weir::sleep_for(100ms);  // every task has begun to wait
-    const u64 memory = resident_bytes() - memory_before;
+    const u64 memory = bench::resident_bytes() - memory_before;
 
-    const auto cpu_before = cpu_time();
+    const auto cpu_before = bench::cpu_time();
     co_await weir::sleep_for(idle_time);
-    const std::chrono::duration<double> idle = cpu_time() - cpu_before;
+    const std::chrono::duration<double> idle = bench::cpu_time() - cpu_before;
 
     const auto begin = std::chrono::steady_clock::now();
     co_await weir::spawn_blocking([&others] { others.echo_all(); });

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <deque>
 #include <weir/broadcast.hpp>
 #include <weir/mpsc.hpp>
@@ -16,17 +15,12 @@
 #include <weir/watch.hpp>
 
 #include "harness.hpp"
+#include "process.hpp"
 
 namespace bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::chrono::nanoseconds cpu_time() {
-    timespec spent{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-    return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
-}
 
 bool one_thread = true;
 

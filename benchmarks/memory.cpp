@@ -1,34 +1,17 @@
 // Memory and timers: a million tasks that wait, a hundred thousand that sleep. Each figure is the
 // growth of one process, so each run is a process of its own.
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdio>
-#include <ctime>
-#include <fstream>
 #include <optional>
 #include <weir/oneshot.hpp>
 #include <weir/time.hpp>
 
 #include "harness.hpp"
+#include "process.hpp"
 
 namespace bench {
 namespace {
-
-u64 resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    u64 total = 0;
-    u64 resident = 0;
-    check(static_cast<bool>(statm >> total >> resident), "/proc/self/statm cannot be read");
-    return resident * static_cast<u64>(sysconf(_SC_PAGESIZE));
-}
-
-u64 cpu_ns() {
-    timespec spent{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-    return static_cast<u64>(spent.tv_sec) * 1'000'000'000 + static_cast<u64>(spent.tv_nsec);
-}
 
 double per(u64 amount, u64 count) {
     return static_cast<double>(amount) / static_cast<double>(count);
@@ -87,7 +70,7 @@ struct timer_cost {
 weir::task<timer_cost> sleeping_tasks(u64 count) {
     std::vector<std::optional<weir::join_handle<u64>>> handles(count);
     const u64 memory_before = resident_bytes();
-    const u64 cpu_before = cpu_ns();
+    const auto cpu_before = cpu_time();
     u64 random = 88172645463325252;  // xorshift64: every run sleeps for the same times
     u64 expected = 0;
     for (auto& handle : handles) {
@@ -102,9 +85,9 @@ weir::task<timer_cost> sleeping_tasks(u64 count) {
     const u64 memory = resident_bytes() - memory_before;
     u64 sum = 0;
     for (auto& handle : handles) sum += co_await *handle;
-    const u64 cpu = cpu_ns() - cpu_before;
+    const auto cpu = cpu_time() - cpu_before;
     check(sum == expected, "timer_sleep_mem: sum");
-    co_return timer_cost{per(cpu, count), per(memory, count)};
+    co_return timer_cost{per(static_cast<u64>(cpu.count()), count), per(memory, count)};
 }
 
 void idle_child(u64 count) {

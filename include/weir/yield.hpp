@@ -21,24 +21,32 @@ namespace weir { WEIR_ABI_BEGIN namespace detail {
 template <class... Args>
 inline constexpr bool is_included<yield_header, Args...> = true;
 
+/// What goes on in the owner's next turn.
+class next_turn_awaiter : public leaf_awaiter {
+public:
+    void await_resume() const noexcept {}
+
+protected:
+    explicit next_turn_awaiter(owner& o) noexcept : leaf_awaiter(o, wait_kind::yield) {}
+    ~next_turn_awaiter() {
+        if (is_suspended()) who->retract(*this);
+    }
+};
+
 class yield_operation : public awaitable_base {
     friend struct awaiter_access;
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
-    class awaiter : public leaf_awaiter {
+    class awaiter : public next_turn_awaiter {
     public:
-        awaiter(yield_operation&, owner& o) noexcept : leaf_awaiter(o, wait_kind::yield) {}
-        ~awaiter() {
-            if (is_suspended()) who->retract(*this);
-        }
+        awaiter(yield_operation&, owner& o) noexcept : next_turn_awaiter(o) {}
         bool await_ready() const noexcept { return false; }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             handle = h;
             who->resume_next_turn(*this);
             return true;
         }
-        void await_resume() const noexcept {}
     };
 };
 
@@ -47,12 +55,9 @@ class consume_operation : public awaitable_base {
     static constexpr cancel_safety safety = cancel_safety::safe;
     static constexpr bool awaitable_as_lvalue = true;
 
-    class awaiter : public leaf_awaiter {
+    class awaiter : public next_turn_awaiter {
     public:
-        awaiter(consume_operation&, owner& o) noexcept : leaf_awaiter(o, wait_kind::yield) {}
-        ~awaiter() {
-            if (is_suspended()) who->retract(*this);
-        }
+        awaiter(consume_operation&, owner& o) noexcept : next_turn_awaiter(o) {}
         bool await_ready() noexcept {
             if (!who->has_budget()) return false;
             who->spend_budget();
@@ -63,7 +68,6 @@ class consume_operation : public awaitable_base {
             yield_granted();
             return true;
         }
-        void await_resume() const noexcept {}
     };
 };
 

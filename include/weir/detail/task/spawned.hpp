@@ -137,6 +137,11 @@ task_header& make_spawned(task<T>& t, Home& home, std::source_location site) {
     return header;
 }
 
+// The arguments convert in the call as they do in std::invoke, whose warnings nobody sees either.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 /// Keeps a callable and its arguments alive as long as the coroutine that it returns.
 template <class R, class F, class... Args>
 task<R> invoke_stored(F f, Args... args) {
@@ -145,6 +150,8 @@ task<R> invoke_stored(F f, Args... args) {
     else  // called here, where WEIR_CHECK_LIFETIMES sees it
         co_return co_await f(std::move(args)...);
 }
+
+#pragma GCC diagnostic pop
 
 /// The task around a function that blocks.
 template <class R, class F>
