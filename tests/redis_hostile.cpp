@@ -249,7 +249,8 @@ TEST_SUITE("redis_hostile") {
 weir::task<void> publish_to_a_deaf_listener(running_server& server, tcp_stream& deaf) {
     CHECK((co_await ask(deaf, "SUBSCRIBE c", 1)).size() >= 1);
     auto publisher = co_await connect(server.port());
-    const std::string publish = "PUBLISH c " + std::string(4096, 'm') + "\r\n";
+    const std::string publish =
+        "*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$4096\r\n" + std::string(4096, 'm') + "\r\n";
     for (int i = 0; i < 15; ++i) {
         auto both = co_await weir::join(send(publisher, repeat(publish, 1000)),
                                         read(publisher, 4 * 1000));
